@@ -1,0 +1,236 @@
+//! A ring as one process has it: the mapping, its membership, and when to wait or give up waiting.
+//!
+//! Every handle and every guard of both flavours shares one of these; the last of them to go leaves the ring.
+
+use crate::error::{JoinError, OpenError, Stop};
+use crate::layout::{FENCE, Flavour, KEEP_OPEN};
+use crate::os::clock;
+use crate::owner::Owner;
+use crate::registry::{Registry, Role};
+use crate::ring::mpmc::{Core, Liveness, Shared};
+use crate::ring::recover::Patience;
+use crate::ring::word::{Phase, Word};
+use crate::segment::{Life, Segment};
+use crate::slots::{self, Slots};
+use crate::sync::{AtomicU32, Ordering::*, Private};
+use crate::wait::{self, Look, Sleep, System};
+use std::time::{Duration, Instant};
+
+/// How long an operation may take.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// It must not wait.
+    Now,
+    /// It may wait until then.
+    Deadline(Instant),
+    /// It may wait for ever.
+    Forever,
+}
+
+impl Until {
+    /// A timeout from now; one too long to be told as an instant is no limit.
+    pub fn timeout(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Deadline)
+    }
+}
+
+/// How long a verdict about the peers stands, in milliseconds, while nobody comes or goes.
+const VERDICT_MS: u64 = 50;
+
+/// Misses of one handle between two looks at every slot.
+const SEARCH_EVERY: u64 = 64;
+
+/// A ring that this process has open.
+#[derive(Debug)]
+pub struct Attachment {
+    segment: Segment,
+    registry: Registry,
+    slots: Slots,
+    system: System,
+    flavour: Flavour,
+    /// The last verdict about the senders, and about the receivers: changes (32 bits), when (31 bits), verdict.
+    deserted: [Private; 2],
+}
+
+impl Attachment {
+    /// Takes a freshly opened segment into use.
+    pub fn new(segment: Segment, life: Life, flavour: Flavour) -> Result<Self, OpenError> {
+        let registry = Registry::new(&segment, life).map_err(OpenError::Io)?;
+        let system = System { membarrier: segment.header().flags & FENCE == 0 };
+        let slots = Slots::new(&segment);
+        Ok(Self { segment, registry, slots, system, flavour, deserted: Default::default() })
+    }
+
+    /// The segment.
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    /// The slots.
+    pub fn slots(&self) -> Slots {
+        self.slots
+    }
+
+    /// The membership.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Sleeping and waking.
+    pub fn system(&self) -> System {
+        self.system
+    }
+
+    /// The mpmc algorithm over the slots.
+    pub fn core(&self) -> Core<Slots> {
+        let header = self.segment.header();
+        Core::new(self.slots, slots::positions(header), Patience(header.redelivery))
+    }
+
+    /// The word that a side sleeps on.
+    pub fn event_of(&self, role: Role) -> &AtomicU32 {
+        match role {
+            Role::Sender => &self.slots.control().freed.0,
+            Role::Receiver => &self.slots.control().filled.0,
+        }
+    }
+
+    /// Takes on a role.
+    pub fn enter(&self, role: Role) -> Result<Owner, JoinError> {
+        let disown = |index: u32| {
+            if self.flavour == Flavour::Mpmc {
+                self.core().disown(|owner| owner.index() == index);
+            }
+        };
+        let exclusive = self.flavour == Flavour::Spsc;
+        self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &disown)
+    }
+
+    /// Lays down a role that was taken on as `me`; wakes the other side if nobody here has it any more.
+    pub fn leave(&self, role: Role, me: Owner) {
+        if self.registry.leave(&self.segment, role, self.flavour == Flavour::Spsc, me) {
+            wait::wake_all(self.event_of(opposite(role)), &self.system);
+        }
+    }
+
+    /// Wakes those of `role` for whom something was published, if any may be asleep.
+    pub fn announce(&self, role: Role) {
+        wait::after_publishing(self.event_of(role), !self.system.membarrier, &self.system);
+    }
+
+    /// Ends the stream.
+    pub fn close(&self) {
+        wait::close(self.event_of(Role::Receiver), &self.system);
+        wait::close(self.event_of(Role::Sender), &self.system);
+    }
+
+    /// Whether the stream was ended.
+    pub fn is_closed(&self) -> bool {
+        wait::is_closed(self.event_of(Role::Receiver))
+    }
+
+    /// Whether everybody of a role is gone, and somebody was there. May be [`VERDICT_MS`] old where nobody left in order.
+    pub fn is_deserted(&self, role: Role) -> bool {
+        if self.segment.header().flags & KEEP_OPEN != 0 {
+            return false;
+        }
+        let presence = &self.slots.control().presence.0;
+        let changes = u64::from(presence.changes.load(Acquire));
+        let now = clock::coarse_ms() & 0x7fff_ffff;
+        let memo = &self.deserted[role as usize];
+        let (was, at) = (memo.get() >> 32, memo.get() >> 1 & 0x7fff_ffff);
+        if memo.get() != 0 && was == changes && now.wrapping_sub(at) < VERDICT_MS {
+            return memo.get() & 1 != 0;
+        }
+        let ever = match role {
+            Role::Sender => &presence.ever_sender,
+            Role::Receiver => &presence.ever_receiver,
+        };
+        let deserted = ever.load(Acquire) != 0 && !self.registry.has_any(&self.segment, role);
+        memo.set(changes << 32 | now << 1 | u64::from(deserted));
+        deserted
+    }
+
+    /// Whether somebody of `role` waits in vain: the ring is closed, or nobody of the other side is left.
+    fn is_over(&self, role: Role) -> bool {
+        self.is_closed() || self.is_deserted(opposite(role))
+    }
+
+    /// Goes on with an operation of `role` that missed at first, until it succeeds, must not wait longer, or waits in vain.
+    ///
+    /// `attempt` says `NotNow` when it misses; `misses` counts those of this handle.
+    #[cold]
+    #[inline(never)]
+    pub fn persist<T>(
+        &self,
+        role: Role,
+        until: Until,
+        patience: &wait::Patience,
+        misses: &Private,
+        mut attempt: impl FnMut(Look) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let mut verdict = |look: Look| {
+            match attempt(look) {
+                Err(Stop::NotNow) => {}
+                done => return Some(done),
+            }
+            if look == Look::Glance || !self.is_over(role) {
+                return None;
+            }
+            // Over, but the last word may have been said since the look: once more, after a barrier, and thoroughly.
+            self.system.barrier();
+            Some(match attempt(Look::Search) {
+                Err(Stop::NotNow) => Err(Stop::Disconnected),
+                done => done,
+            })
+        };
+        let deadline = match until {
+            Until::Now => {
+                misses.set(misses.get() + 1);
+                let search = misses.get().is_multiple_of(SEARCH_EVERY) || self.is_over(role);
+                let look = if search { Look::Search } else { Look::Glance };
+                return verdict(look).unwrap_or(Err(Stop::NotNow));
+            }
+            Until::Deadline(deadline) => Some(deadline),
+            Until::Forever => None,
+        };
+        wait::wait(self.event_of(role), &self.system, patience, deadline, verdict).unwrap_or(Err(Stop::NotNow))
+    }
+
+    /// Whether the ring holds nothing that anybody could still want.
+    fn is_drained(&self) -> bool {
+        let control = self.slots.control();
+        match self.flavour {
+            Flavour::Spsc => control.tail.0.load(Acquire) == control.head.0.load(Acquire),
+            Flavour::Mpmc => (0..self.segment.header().capacity as usize).all(|index| {
+                let word = Word(self.slots.word(index).load(Acquire));
+                matches!(word.phase(), Phase::Empty | Phase::Writing)
+            }),
+        }
+    }
+}
+
+/// The other side.
+fn opposite(role: Role) -> Role {
+    match role {
+        Role::Sender => Role::Receiver,
+        Role::Receiver => Role::Sender,
+    }
+}
+
+impl Liveness for Attachment {
+    fn is_dead(&self, owner: Owner) -> bool {
+        self.registry.is_dead(&self.segment, owner)
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        let keep_open = self.segment.header().flags & KEEP_OPEN != 0;
+        let Some(life) = self.registry.part(&self.segment) else { return };
+        wait::wake_all(self.event_of(Role::Sender), &self.system);
+        wait::wake_all(self.event_of(Role::Receiver), &self.system);
+        // The last one out of a named ring takes the name along, unless messages wait in it or a successor is expected.
+        self.segment.leave(life, || !keep_open && (self.is_closed() || self.is_drained()));
+    }
+}

@@ -1,0 +1,396 @@
+//! Every public error.
+//!
+//! The names are those of `std::sync::mpsc` and crossbeam-channel. Sending and receiving can stop for the same few reasons
+//! whichever verb was called, so the core speaks of one private [`Stop`], and each public error is that list with the
+//! verb's own word for "not now": `Full`, `Empty` or `Timeout`.
+
+use core::fmt;
+use std::io;
+
+/// A ring could not be created or opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The name is not 1 to 200 characters of `A-Z a-z 0-9 . _ -`.
+    InvalidName {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// An option has a value that no ring can have.
+    InvalidInput {
+        /// The setter of [`Options`](crate::Options) that was given it.
+        setter: &'static str,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// No ring has this name.
+    NotFound {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A ring of this name exists and somebody alive has it open.
+    AlreadyExists {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The system refuses this user the ring: see [`Options::mode`](crate::Options::mode).
+    PermissionDenied {
+        /// The name, or what the descriptor is.
+        name: String,
+    },
+    /// What the name or descriptor refers to is no ring at all: a directory, a device, or a file of other bytes.
+    NotARing {
+        /// What was found instead.
+        found: &'static str,
+    },
+    /// The ring was laid out by another, incompatible version of this crate.
+    Version {
+        /// The layout version in the segment.
+        found: u32,
+        /// The layout version of this build.
+        supported: u32,
+    },
+    /// The ring is of the other flavour.
+    Flavour {
+        /// The flavour of the segment.
+        found: &'static str,
+        /// The flavour that was asked for.
+        wanted: &'static str,
+    },
+    /// The ring carries another type of message.
+    MessageType {
+        /// The type in the segment: name, size and alignment.
+        found: String,
+        /// The type that was asked for, likewise.
+        wanted: String,
+    },
+    /// The segment is shorter than its own header says, or than any header.
+    Truncated {
+        /// Bytes there are.
+        len: u64,
+        /// Bytes needed.
+        needed: u64,
+    },
+    /// The header contradicts itself.
+    Corrupt {
+        /// The field in which it was noticed.
+        field: &'static str,
+    },
+    /// The memory file system has no room for the ring; nothing was created.
+    NoSpace {
+        /// Bytes the ring needs.
+        needed: u64,
+    },
+    /// The ring is there but this process could not take part in it.
+    Join(JoinError),
+    /// Another failure of the system.
+    Io(io::Error),
+}
+
+impl OpenError {
+    /// Whether the ring could not be created because it is there already.
+    pub fn is_already_exists(&self) -> bool {
+        matches!(self, Self::AlreadyExists { .. })
+    }
+
+    /// Whether there is no ring of that name.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether memory ran out.
+    pub fn is_no_space(&self) -> bool {
+        matches!(self, Self::NoSpace { .. })
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidName { name } => {
+                write!(f, "invalid ring name {name:?}: a name is 1 to 200 characters of A-Z a-z 0-9 . _ -")
+            }
+            Self::InvalidInput { setter, value, allowed } => {
+                write!(f, "invalid option {setter}({value}): allowed is {allowed}")
+            }
+            Self::NotFound { name } => write!(f, "no ring named {name:?}"),
+            Self::AlreadyExists { name } => write!(f, "a ring named {name:?} exists and is in use"),
+            Self::PermissionDenied { name } => write!(f, "permission denied for ring {name:?}"),
+            Self::NotARing { found } => write!(f, "not a ring: {found}"),
+            Self::Version { found, supported } => {
+                write!(f, "the ring has layout version {found}, this build supports {supported}")
+            }
+            Self::Flavour { found, wanted } => write!(f, "the ring is {found}, not {wanted}"),
+            Self::MessageType { found, wanted } => write!(f, "the ring carries {found}, not {wanted}"),
+            Self::Truncated { len, needed } => write!(f, "the segment is truncated: {len} bytes of {needed}"),
+            Self::Corrupt { field } => write!(f, "the ring's header is corrupt in field {field}"),
+            Self::NoSpace { needed } => write!(f, "no space for a ring of {needed} bytes"),
+            Self::Join(_) => f.write_str("could not join the ring"),
+            Self::Io(_) => f.write_str("the system refused to create or open the ring"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Join(error) => Some(error),
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<JoinError> for OpenError {
+    fn from(error: JoinError) -> Self {
+        Self::Join(error)
+    }
+}
+
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> Self {
+        let kind = match &error {
+            OpenError::InvalidName { .. } | OpenError::InvalidInput { .. } => io::ErrorKind::InvalidInput,
+            OpenError::NotFound { .. } => io::ErrorKind::NotFound,
+            OpenError::AlreadyExists { .. } => io::ErrorKind::AlreadyExists,
+            OpenError::PermissionDenied { .. } => io::ErrorKind::PermissionDenied,
+            OpenError::NoSpace { .. } => io::ErrorKind::StorageFull,
+            OpenError::Join(_) => io::ErrorKind::Other,
+            OpenError::Io(_) => match error {
+                OpenError::Io(inner) => return inner,
+                _ => io::ErrorKind::Other,
+            },
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// This process could not become a sender or a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// An `spsc` ring has one sender and one receiver, and a live process holds this role.
+    RoleTaken {
+        /// The holder, in its own pid namespace.
+        pid: u32,
+    },
+    /// Every place in the table of participants belongs to a live process.
+    TooManyParticipants {
+        /// Places there are: [`Options::participants`](crate::Options::participants).
+        max: u32,
+    },
+    /// The ring wakes sleepers by `membarrier`, which this process may not use:
+    /// create it with [`Options::membarrier(false)`](crate::Options::membarrier).
+    NoMembarrier,
+    /// A loan or a received message was inherited through a `fork`: it is the parent's, and inert in the child.
+    Inherited,
+    /// A system call failed.
+    System {
+        /// The error number, as in [`io::Error::from_raw_os_error`].
+        errno: i32,
+    },
+}
+
+impl JoinError {
+    /// Whether a live process holds the role.
+    pub fn is_role_taken(&self) -> bool {
+        matches!(self, Self::RoleTaken { .. })
+    }
+
+    /// Whether the table of participants is full.
+    pub fn is_too_many_participants(&self) -> bool {
+        matches!(self, Self::TooManyParticipants { .. })
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RoleTaken { pid } => write!(f, "the role is taken by process {pid}"),
+            Self::TooManyParticipants { max } => write!(f, "all {max} places for participants are taken"),
+            Self::NoMembarrier => f.write_str("the ring needs membarrier, which this process may not use"),
+            Self::Inherited => f.write_str("the guard was inherited through a fork and belongs to the parent"),
+            Self::System { errno } => write!(f, "system call failed: {}", io::Error::from_raw_os_error(*errno)),
+        }
+    }
+}
+
+impl std::error::Error for JoinError {}
+
+impl From<io::Error> for JoinError {
+    fn from(error: io::Error) -> Self {
+        Self::System { errno: error.raw_os_error().unwrap_or(0) }
+    }
+}
+
+/// Why an operation did not complete, before the verb that was called gives it its public name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing there, or no room, for now.
+    NotNow,
+    /// Waiting would be for ever.
+    Disconnected,
+    /// The message is longer than what should hold it.
+    TooLarge {
+        /// Bytes of the message.
+        len: usize,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// The segment holds what no follower of the protocol writes.
+    Corrupt,
+    /// The handle came through a fork and this process could not join.
+    Join(JoinError),
+}
+
+/// Declares a public error: the reasons of [`Stop`], with `$word` for [`Stop::NotNow`] where the verb can say it.
+macro_rules! stops {
+    (
+        $(#[$doc:meta])* $name:ident, too large: $large:literal
+        $(, $(#[$word_doc:meta])* $word:ident $predicate:ident $word_text:literal)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$word_doc])* $word,)?
+            /// Everybody on the other side has left or died, or the ring was closed: waiting would be for ever.
+            Disconnected,
+            #[doc = concat!($large, ".")]
+            TooLarge {
+                /// Bytes of the message.
+                len: usize,
+                /// Bytes allowed.
+                max: usize,
+            },
+            /// The segment holds what no follower of the protocol writes: somebody else scribbled in it.
+            Corrupt,
+            /// The handle was inherited through a `fork`, and the child could not join the ring on its own.
+            Join(JoinError),
+        }
+
+        impl $name {
+            $(
+                #[doc = concat!("Whether this is [`", stringify!($word), "`](Self::", stringify!($word), ").")]
+                pub fn $predicate(&self) -> bool {
+                    matches!(self, Self::$word)
+                }
+            )?
+
+            /// Whether this is [`Disconnected`](Self::Disconnected).
+            pub fn is_disconnected(&self) -> bool {
+                matches!(self, Self::Disconnected)
+            }
+
+            /// Whether this is [`TooLarge`](Self::TooLarge).
+            pub fn is_too_large(&self) -> bool {
+                matches!(self, Self::TooLarge { .. })
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$word => f.write_str($word_text),)?
+                    Self::Disconnected => f.write_str("disconnected: nobody is left on the other side"),
+                    Self::TooLarge { len, max } => write!(f, concat!($large, ": {} bytes, at most {}"), len, max),
+                    Self::Corrupt => f.write_str("the segment is corrupt"),
+                    Self::Join(_) => f.write_str("an inherited handle could not join the ring in this process"),
+                }
+            }
+        }
+
+        impl std::error::Error for $name {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                match self {
+                    Self::Join(error) => Some(error),
+                    _ => None,
+                }
+            }
+        }
+
+        impl From<Stop> for $name {
+            #[inline]
+            fn from(stop: Stop) -> Self {
+                match stop {
+                    Stop::Disconnected => Self::Disconnected,
+                    Stop::TooLarge { len, max } => Self::TooLarge { len, max },
+                    Stop::Join(error) => Self::Join(error),
+                    $(Stop::NotNow => Self::$word,)?
+                    // Only a verb without a word for it waits without a deadline and so never sees `NotNow`.
+                    #[allow(unreachable_patterns)]
+                    Stop::NotNow | Stop::Corrupt => Self::Corrupt,
+                }
+            }
+        }
+    };
+}
+
+stops! {
+    /// [`send`](crate::mpmc::Sender::send) failed; the message was not sent.
+    SendError, too large: "message longer than the ring allows"
+}
+
+stops! {
+    /// [`try_send`](crate::mpmc::Sender::try_send) failed; the message was not sent.
+    TrySendError, too large: "message longer than the ring allows",
+    /// Every slot holds a message that nobody has acknowledged.
+    Full is_full "the ring is full"
+}
+
+stops! {
+    /// [`send_timeout`](crate::mpmc::Sender::send_timeout) failed; the message was not sent.
+    SendTimeoutError, too large: "message longer than the ring allows",
+    /// No slot came free in time.
+    Timeout is_timeout "timed out waiting for a free slot"
+}
+
+/// [`send_many`](crate::mpmc::Sender::send_many) stopped in the middle: the first `sent` messages were sent, the others not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendManyError {
+    /// How many messages were sent.
+    pub sent: usize,
+    /// Why the next one was not.
+    pub error: SendError,
+}
+
+impl fmt::Display for SendManyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped after {} messages: {}", self.sent, self.error)
+    }
+}
+
+impl std::error::Error for SendManyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+stops! {
+    /// [`recv`](crate::mpmc::Receiver::recv) failed.
+    RecvError, too large: "message longer than the buffer"
+}
+
+stops! {
+    /// [`try_recv`](crate::mpmc::Receiver::try_recv) failed.
+    TryRecvError, too large: "message longer than the buffer",
+    /// No message is waiting.
+    Empty is_empty "the ring is empty"
+}
+
+stops! {
+    /// [`recv_timeout`](crate::mpmc::Receiver::recv_timeout) failed.
+    RecvTimeoutError, too large: "message longer than the buffer",
+    /// No message came in time.
+    Timeout is_timeout "timed out waiting for a message"
+}
+
+stops! {
+    /// [`wait_acked`](crate::mpmc::Sender::wait_acked) failed; the messages stay in the ring.
+    WaitAckedError, too large: "message longer than the ring allows",
+    /// Some message of this sender was still unacknowledged when the time was up.
+    Timeout is_timeout "timed out waiting for acknowledgements"
+}

@@ -1,0 +1,75 @@
+//! What an spsc receiver has handed out, while more than the one message is out or one was given back.
+//!
+//! An spsc ring has one position for "acknowledged up to here". As long as messages are handed out one at a time, dropping a
+//! guard simply stores it. Owned messages may be dropped in any order, and rejected ones come again; then the position
+//! is the end of the unbroken run of those that are done with, and this ledger knows it.
+//!
+//! It exists only from the first such event until everything handed out is settled, and costs nothing otherwise.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A message that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// Its position.
+    pub start: u64,
+    /// The position after it.
+    pub end: u64,
+    /// How often it was handed out before.
+    pub redelivered: u32,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Everything before is done with.
+    floor: u64,
+    /// Done with, but behind something that is not: start to end.
+    settled: BTreeMap<u64, u64>,
+    /// Given back, to be handed out again.
+    returned: VecDeque<Handed>,
+}
+
+/// The messages of one receiver that are out of order.
+#[derive(Debug)]
+pub struct Ledger(Mutex<State>);
+
+impl Ledger {
+    /// A ledger of a receiver for whom everything before `floor` is done with, and nothing after it.
+    pub fn new(floor: u64) -> Self {
+        Self(Mutex::new(State { floor, settled: BTreeMap::new(), returned: VecDeque::new() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a message is done with, and calls `store` with the position up to which all are.
+    pub fn settle(&self, handed: Handed, store: impl FnOnce(u64)) {
+        let mut state = self.state();
+        state.settled.insert(handed.start, handed.end);
+        while let Some(end) = {
+            let floor = state.floor;
+            state.settled.remove(&floor)
+        } {
+            state.floor = end;
+        }
+        // Under the lock, so that of two threads the later position is stored last.
+        store(state.floor);
+    }
+
+    /// Notes that a message comes again.
+    pub fn give_back(&self, handed: Handed) {
+        self.state().returned.push_back(Handed { redelivered: (handed.redelivered + 1).min(15), ..handed });
+    }
+
+    /// The next message to come again.
+    pub fn next_returned(&self) -> Option<Handed> {
+        self.state().returned.pop_front()
+    }
+
+    /// Whether all before `position` is done with, so that the ledger may go.
+    pub fn is_settled(&self, position: u64) -> bool {
+        self.state().floor == position
+    }
+}

@@ -1,0 +1,214 @@
+//! `Ring`: the handle that creates or opens a ring and hands out its two sides.
+
+use crate::attachment::Attachment;
+use crate::error::OpenError;
+use crate::layout::Flavour;
+use crate::message::{Message, Shape};
+use crate::options::Options;
+use crate::os::file;
+use crate::segment::{self, Expected, Life, Segment};
+use crate::stats::{self, Stats};
+use std::fmt;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// The flavours, as types.
+pub trait Kind {
+    /// The flavour that the segment records.
+    const FLAVOUR: Flavour;
+}
+
+/// A ring that this process has open.
+///
+/// It hands out senders and receivers, tells [statistics](Self::stats) and [closes](Self::close) the stream. It takes no part
+/// itself: dropping it changes nothing for the handles it gave out, which keep the ring mapped.
+///
+/// Use it through [`mpmc::Ring`](crate::mpmc::Ring) and [`spsc::Ring`](crate::spsc::Ring).
+pub struct Ring<M: Message + ?Sized, K: Kind> {
+    pub(crate) attachment: Arc<Attachment>,
+    _message: PhantomData<fn(&M)>,
+    _kind: PhantomData<K>,
+}
+
+impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
+    /// Creates a ring under a name, for processes that know nothing of each other but that name.
+    ///
+    /// Others see it whole or not at all: a crash in the middle leaves nothing behind. A ring of that name whose processes
+    /// are all gone is replaced, with whatever messages were left in it.
+    ///
+    /// The name is removed when the last process that has the ring open leaves it in order and no unacknowledged message is
+    /// left in it (or it was closed); see [`Options::keep_open`] for one that stays.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](OpenError::AlreadyExists) if somebody alive has a ring of that name open;
+    /// [`InvalidName`](OpenError::InvalidName) if it is not 1 to 200 characters of `A-Z a-z 0-9 . _ -`;
+    /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace) if shared
+    /// memory is full.
+    pub fn create(name: &str, options: &Options) -> Result<Self, OpenError> {
+        let wish = options.wish::<M>(K::FLAVOUR)?;
+        Self::attach(Segment::create(name, &wish, options.mode_bits(), options.prefaults()))
+    }
+
+    /// Opens the ring of a name. Its options are those it was created with.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](OpenError::NotFound), [`PermissionDenied`](OpenError::PermissionDenied), and one error for each way in
+    /// which what lies there is not the ring that was asked for: [`NotARing`](OpenError::NotARing),
+    /// [`Version`](OpenError::Version), [`Flavour`](OpenError::Flavour), [`MessageType`](OpenError::MessageType),
+    /// [`Truncated`](OpenError::Truncated), [`Corrupt`](OpenError::Corrupt).
+    pub fn open(name: &str) -> Result<Self, OpenError> {
+        Self::attach(Segment::open(name, &Self::expected()?))
+    }
+
+    /// Opens the ring of a name, or creates it where there is none: whoever comes first creates.
+    ///
+    /// A ring that is there keeps its own options. One whose processes are all gone is taken over with the messages that
+    /// are left in it, or replaced if it was closed or could not be opened.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open) and [`create`](Self::create), but for `NotFound` and `AlreadyExists`.
+    pub fn open_or_create(name: &str, options: &Options) -> Result<Self, OpenError> {
+        loop {
+            let unusable = match Self::open(name) {
+                // Whoever lets go of a closed ring last takes its name along; if that is not us, somebody still reads it.
+                Ok(ring) if ring.is_closed() => None,
+                Err(error) if error.is_not_found() => None,
+                Err(error) => Some(error),
+                opened => return opened,
+            };
+            match (Self::create(name, options), unusable) {
+                (Err(OpenError::AlreadyExists { .. }), Some(error)) => return Err(error),
+                (Err(OpenError::AlreadyExists { .. }), None) => match Self::open(name) {
+                    Err(error) if error.is_not_found() => {}
+                    opened => return opened,
+                },
+                (created, _) => return created,
+            }
+        }
+    }
+
+    /// Creates a ring without a name, in memory that vanishes with the last process that has it.
+    ///
+    /// A child that is forked has it too; any process that is given the [descriptor](Self::as_fd) can open it with
+    /// [`from_fd`](Self::from_fd). There is nothing to clean up, whoever dies.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace).
+    pub fn anonymous(options: &Options) -> Result<Self, OpenError> {
+        let wish = options.wish::<M>(K::FLAVOUR)?;
+        Self::attach(Segment::anonymous(&wish, options.prefaults()))
+    }
+
+    /// Opens the ring behind a descriptor that was inherited or received from another process.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn from_fd(fd: impl Into<OwnedFd>) -> Result<Self, OpenError> {
+        Self::attach(Segment::from_fd(fd.into(), &Self::expected()?))
+    }
+
+    /// The descriptor of the ring's memory, to be passed to another process: over a Unix socket, or inherited. It is
+    /// close-on-exec; duplicate it without that flag for a program that is executed.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.attachment.segment().file()
+    }
+
+    /// Ends the stream, for everybody. Receivers still get what was sent, then
+    /// [`Disconnected`](crate::RecvError::Disconnected); senders get it at once. Cannot be undone.
+    ///
+    /// A send that overlaps with it either fails or its message can be received. (In an `spsc` ring it may fail and the
+    /// message be received all the same.)
+    pub fn close(&self) {
+        self.attachment.close();
+    }
+
+    /// Whether the stream was ended.
+    pub fn is_closed(&self) -> bool {
+        self.attachment.is_closed()
+    }
+
+    /// Slots.
+    pub fn capacity(&self) -> usize {
+        self.attachment.segment().header().capacity as usize
+    }
+
+    /// Longest message in bytes.
+    pub fn max_len(&self) -> usize {
+        self.attachment.segment().header().max_len as usize
+    }
+
+    /// The ring's figures: backlog, counts, and who takes part. Looks at every slot and asks the kernel about every
+    /// participant: microseconds to milliseconds.
+    pub fn stats(&self) -> Stats {
+        stats::of(&self.attachment)
+    }
+
+    fn expected() -> Result<Expected, OpenError> {
+        let wish = Options::new().max_len(crate::layout::MAX_LEN as usize).wish::<M>(K::FLAVOUR)?;
+        Ok(Expected { flavour: K::FLAVOUR, shape: wish.shape })
+    }
+
+    fn attach(opened: Result<(Segment, Life), OpenError>) -> Result<Self, OpenError> {
+        let (segment, life) = opened?;
+        let attachment = Attachment::new(segment, life, K::FLAVOUR)?;
+        Ok(Self { attachment: Arc::new(attachment), _message: PhantomData, _kind: PhantomData })
+    }
+}
+
+impl<M: Message + ?Sized, K: Kind> Clone for Ring<M, K> {
+    fn clone(&self) -> Self {
+        Self { attachment: Arc::clone(&self.attachment), _message: PhantomData, _kind: PhantomData }
+    }
+}
+
+impl<M: Message + ?Sized, K: Kind> AsFd for Ring<M, K> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        Ring::as_fd(self)
+    }
+}
+
+impl<M: Message + ?Sized, K: Kind> fmt::Debug for Ring<M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = Shape::of::<M>();
+        let message = shape.map_or_else(String::new, |shape| shape.name());
+        f.debug_struct("Ring")
+            .field("flavour", &K::FLAVOUR.name())
+            .field("message", &message)
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Removes the name of a ring, whoever has it open: they keep it, and nobody finds it any more.
+///
+/// # Errors
+///
+/// [`OpenError::NotFound`] if there is none, [`OpenError::InvalidName`], [`OpenError::PermissionDenied`].
+///
+/// ```
+/// # let name = format!("doc-unlink-{}", std::process::id());
+/// let ring = ringmail::mpmc::Ring::<[u8]>::create(&name, &ringmail::Options::new())?;
+/// ringmail::unlink(&name)?;
+/// assert!(ringmail::unlink(&name).is_err_and(|error| error.is_not_found()));
+/// # Ok::<(), ringmail::OpenError>(())
+/// ```
+pub fn unlink(name: &str) -> Result<(), OpenError> {
+    segment::unlink(name)
+}
+
+/// The names of all rings there are, in order.
+///
+/// # Errors
+///
+/// [`OpenError::Io`] if the directory of named memory cannot be read.
+pub fn list() -> Result<Vec<String>, OpenError> {
+    let mut names = file::names().map_err(OpenError::Io)?;
+    names.sort();
+    Ok(names)
+}

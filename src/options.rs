@@ -1,0 +1,223 @@
+//! What a ring is to be like.
+
+use crate::error::OpenError;
+use crate::layout::{FENCE, Flavour, KEEP_OPEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
+use crate::message::{MAX_ALIGN, Message, Shape};
+use crate::ring::word::MAX_ATTEMPT;
+use std::time::Duration;
+
+/// What becomes of a message whose receiver died, or gave it back, without acknowledging it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Redelivery {
+    /// Another receiver gets it, as often as it takes. [`Received::redelivered`](crate::mpmc::Received::redelivered) says
+    /// how often that was.
+    #[default]
+    Always,
+    /// Another receiver gets it, at most this many times (0 to 14), then it is dropped: a poisonous message does not go
+    /// round for ever.
+    AtMost(u32),
+    /// It is dropped.
+    Never,
+}
+
+impl Redelivery {
+    /// How many more deliveries that allows; `u32::MAX` is without bound.
+    pub(crate) fn limit(self) -> u32 {
+        match self {
+            Self::Always => u32::MAX,
+            Self::AtMost(times) => times,
+            Self::Never => 0,
+        }
+    }
+}
+
+/// What a ring is to be like: given to the verbs that create one.
+///
+/// Every setter consumes and returns the options. Values out of bounds are reported by the creating verb, as
+/// [`OpenError::InvalidInput`] naming the setter, and nothing is created.
+///
+/// ```
+/// use ringmail::{Options, Redelivery};
+///
+/// let options = Options::new().capacity(1024).max_len(4096).redelivery(Redelivery::AtMost(3));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "options do nothing until a ring is created with them"]
+pub struct Options {
+    capacity: usize,
+    max_len: usize,
+    participants: u32,
+    redelivery: Redelivery,
+    mode: u32,
+    spin: Duration,
+    prefault: bool,
+    keep_open: bool,
+    membarrier: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Options {
+    /// The defaults: 1024 slots for messages of up to 1024 bytes, 64 participants, readable by this user alone.
+    pub const fn new() -> Self {
+        Self {
+            capacity: 1024,
+            max_len: 1024,
+            participants: 64,
+            redelivery: Redelivery::Always,
+            mode: 0o600,
+            spin: Duration::from_micros(50),
+            prefault: false,
+            keep_open: false,
+            membarrier: true,
+        }
+    }
+
+    /// Slots: exactly so many messages fit that nobody has acknowledged. 1 to 16,777,216; 1024 by default.
+    ///
+    /// It is not rounded: what a sender may be ahead of its receivers is part of what the ring promises.
+    pub const fn capacity(mut self, slots: usize) -> Self {
+        self.capacity = slots;
+        self
+    }
+
+    /// The longest message in bytes, for unsized message types; a sized type brings its own. 1 to 1 GiB; 1024 by default.
+    ///
+    /// Every slot has that much room from the start: a ring takes about `capacity x max_len` bytes of memory.
+    pub const fn max_len(mut self, bytes: usize) -> Self {
+        self.max_len = bytes;
+        self
+    }
+
+    /// How many processes may take part at once. 1 to 1000; 64 by default. Each costs 64 bytes.
+    pub const fn participants(mut self, processes: u32) -> Self {
+        self.participants = processes;
+        self
+    }
+
+    /// What becomes of a message that was received and not acknowledged. [`Redelivery::Always`] by default.
+    pub const fn redelivery(mut self, policy: Redelivery) -> Self {
+        self.redelivery = policy;
+        self
+    }
+
+    /// Permission bits of a named ring, as `chmod` takes them; the process's umask does not narrow them. 0o600 by default.
+    ///
+    /// Who may open a ring at all may send, receive and, out of line with the protocol, destroy: there is no read-only
+    /// access. So the bits must give reading and writing together.
+    pub const fn mode(mut self, bits: u32) -> Self {
+        self.mode = bits;
+        self
+    }
+
+    /// How long a blocking call spins before it sleeps. Up to one second; 50 us by default; zero sleeps at once.
+    ///
+    /// It is an upper bound: a handle whose spins come to nothing spins ever more briefly, until one would have paid.
+    /// A sleeping receiver needs a wake-up of some 15 us; a spinning one sees a message after about 0.1 us.
+    pub const fn spin(mut self, time: Duration) -> Self {
+        self.spin = time;
+        self
+    }
+
+    /// Touches all of the segment's memory in the creating process before the first message. Off by default.
+    ///
+    /// Without it the first lap runs at the speed of page faults.
+    pub const fn prefault(mut self, yes: bool) -> Self {
+        self.prefault = yes;
+        self
+    }
+
+    /// Waits for a successor when nobody is left on the other side, instead of `Disconnected`. Off by default.
+    ///
+    /// For workers under a supervisor that starts them again. The stream then ends only by
+    /// [`close`](crate::mpmc::Ring::close), and a named ring stays until [`unlink`](crate::unlink).
+    pub const fn keep_open(mut self, yes: bool) -> Self {
+        self.keep_open = yes;
+        self
+    }
+
+    /// Lets sleepers pay for the fence that waking needs, by the `membarrier` system call. On by default.
+    ///
+    /// Off, every send and every acknowledgement pays a fence of its own (a third of the throughput or more at 8 bytes).
+    /// Only for processes that may not use `membarrier`, as under some seccomp filters: they get
+    /// [`JoinError::NoMembarrier`](crate::JoinError::NoMembarrier) from a ring that needs it. A creator that may not use it
+    /// itself makes a ring that does without, whatever this says.
+    pub const fn membarrier(mut self, yes: bool) -> Self {
+        self.membarrier = yes;
+        self
+    }
+
+    pub(crate) fn mode_bits(&self) -> u32 {
+        self.mode
+    }
+
+    pub(crate) fn prefaults(&self) -> bool {
+        self.prefault
+    }
+
+    /// Checks every setter.
+    pub(crate) fn wish<M: Message + ?Sized>(&self, flavour: Flavour) -> Result<Wish, OpenError> {
+        fn invalid<T>(setter: &'static str, value: impl ToString, allowed: String) -> Result<T, OpenError> {
+            Err(OpenError::InvalidInput { setter, value: value.to_string(), allowed })
+        }
+        let Some(shape) = Shape::of::<M>() else {
+            let allowed = format!("a type aligned to at most {MAX_ALIGN} bytes whose elements have a size");
+            return invalid("message type", core::any::type_name::<M>(), allowed);
+        };
+        if !(1..=MAX_CAPACITY).contains(&(self.capacity as u64)) {
+            return invalid("capacity", self.capacity, format!("1 to {MAX_CAPACITY}"));
+        }
+        let least = shape.fixed.max(1);
+        if !shape.is_sized() && !(least..=MAX_LEN).contains(&(self.max_len as u64)) {
+            return invalid("max_len", self.max_len, format!("{least} to {MAX_LEN} bytes"));
+        }
+        if shape.is_sized() && shape.fixed > MAX_LEN {
+            return invalid("message type", shape, format!("a type of at most {MAX_LEN} bytes"));
+        }
+        if !(1..=MAX_PARTICIPANTS).contains(&self.participants) {
+            return invalid("participants", self.participants, format!("1 to {MAX_PARTICIPANTS}"));
+        }
+        if let Redelivery::AtMost(times) = self.redelivery
+            && times >= MAX_ATTEMPT
+        {
+            return invalid(
+                "redelivery",
+                format!("AtMost({times})"),
+                format!("AtMost(0) to AtMost({})", MAX_ATTEMPT - 1),
+            );
+        }
+        let pairs = [0o600, 0o060, 0o006];
+        if self.mode & !0o666 != 0
+            || self.mode & 0o600 != 0o600
+            || pairs.iter().any(|&p| ![0, p].contains(&(self.mode & p)))
+        {
+            let mode = format!("{:#o}", self.mode);
+            return invalid("mode", mode, "0o600, 0o660, 0o606 or 0o666".to_owned());
+        }
+        if self.spin > Duration::from_secs(1) {
+            return invalid("spin", format!("{:?}", self.spin), "0 to 1 s".to_owned());
+        }
+        let mut flags = 0;
+        if self.keep_open {
+            flags |= KEEP_OPEN;
+        }
+        if !self.membarrier || crate::os::futex::register_for_barriers().is_err() {
+            flags |= FENCE;
+        }
+        Ok(Wish {
+            flavour,
+            shape,
+            capacity: self.capacity as u64,
+            max_len: self.max_len as u64,
+            participants: self.participants,
+            flags,
+            redelivery: self.redelivery.limit(),
+            spin_ns: self.spin.as_nanos() as u32,
+        })
+    }
+}

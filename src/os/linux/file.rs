@@ -1,0 +1,161 @@
+//! Segment files: made invisibly, given room, linked under a name, mapped.
+
+use crate::error::OpenError;
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::fs::{self, AtFlags, CWD, FallocateFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+/// Where named segments live.
+const DIRECTORY: &str = "/dev/shm";
+
+/// The path of a named segment.
+pub fn path_of(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("ringmail.{name}"))
+}
+
+/// A segment that has no name and vanishes with its last descriptor and mapping.
+pub fn anonymous() -> io::Result<OwnedFd> {
+    use fs::MemfdFlags;
+    Ok(fs::memfd_create("ringmail", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?)
+}
+
+/// Fixes the size of an anonymous segment, so that no peer can cut it off under a mapping (`SIGBUS`).
+pub fn seal_size(fd: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fs::fcntl_add_seals(fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?)
+}
+
+/// A segment in the directory of `path` that has no name yet.
+pub fn unnamed(path: &Path, mode: u32) -> io::Result<OwnedFd> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mode = Mode::from_raw_mode(mode);
+    let fd = fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
+    // The mask of the process must not narrow what the caller asked for.
+    fs::fchmod(&fd, mode)?;
+    Ok(fd)
+}
+
+/// Gives an unnamed segment its name; `false` where the name is taken.
+pub fn link(fd: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
+    let from = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    match fs::linkat(CWD, from, CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens a segment by path. Never follows a link and never waits, whatever lies there.
+pub fn open(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    Ok(fs::open(path, flags, Mode::empty())?)
+}
+
+/// Whether opening failed because a symbolic link lies there.
+pub fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
+}
+
+/// Bytes of a regular file, or what it is instead.
+pub fn regular_len(fd: BorrowedFd<'_>) -> Result<u64, OpenError> {
+    let stat = fs::fstat(fd).map_err(|error| OpenError::Io(error.into()))?;
+    match fs::FileType::from_raw_mode(stat.st_mode) {
+        fs::FileType::RegularFile => Ok(stat.st_size as u64),
+        fs::FileType::Directory => Err(OpenError::NotARing { found: "a directory" }),
+        _ => Err(OpenError::NotARing { found: "not a regular file" }),
+    }
+}
+
+/// Whether `path` still leads to this very file.
+pub fn is_at(fd: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
+    let ours = fs::fstat(fd)?;
+    match fs::lstat(path) {
+        Ok(there) => Ok(there.st_ino == ours.st_ino && there.st_dev == ours.st_dev),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes a name; `false` where there is none.
+pub fn unlink(path: &Path) -> io::Result<bool> {
+    match fs::unlink(path) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the file `len` bytes that are really there: a full file system is an error now, not a `SIGBUS` at some later touch.
+pub fn allocate(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    // The file system fills up page by page before it says no; asking first spares everybody else that.
+    let room = fs::fstatvfs(fd)?;
+    if room.f_blocks > 0 && len > room.f_bavail.saturating_mul(room.f_frsize) {
+        return Err(Errno::NOSPC.into());
+    }
+    loop {
+        match fs::fallocate(fd, FallocateFlags::empty(), 0, len) {
+            Err(Errno::INTR) => {}
+            result => return Ok(result?),
+        }
+    }
+}
+
+/// Reads from the start of the file; fewer bytes where it is shorter.
+pub fn read_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match rustix::io::pread(fd, &mut buffer[done..], done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes at the start of the file.
+pub fn write_start(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        match rustix::io::pwrite(fd, &bytes[done..], done as u64) {
+            Ok(count) => done += count,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Maps the whole file, shared, and touches every page first if asked to.
+pub fn map(fd: BorrowedFd<'_>, len: u64, prefault: bool) -> io::Result<MmapRaw> {
+    let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
+    let mut options = MmapOptions::new();
+    options.len(len);
+    if prefault {
+        options.populate();
+    }
+    options.map_raw(fd.as_fd().as_raw_fd())
+}
+
+/// The names of the segments there are, in no order.
+pub fn names() -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(DIRECTORY)? {
+        if let Some(name) = entry?.file_name().to_str().and_then(|name| name.strip_prefix("ringmail.")) {
+            names.push(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+/// Sixteen random bytes.
+pub fn random_id() -> io::Result<[u8; 16]> {
+    use rustix::rand::{GetRandomFlags, getrandom};
+    let mut id = [0; 16];
+    // Sixteen bytes come in one piece or not at all.
+    getrandom(&mut id, GetRandomFlags::empty())?;
+    Ok(id)
+}

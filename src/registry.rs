@@ -1,0 +1,250 @@
+//! Who takes part: joining, leaving, and who is alive.
+//!
+//! A participant is one process's membership: a record in the segment's table, and the kernel's lock on the byte of the same
+//! index, which nobody else can hold. The record is written by the lock's holder alone, so it needs no protocol of its own:
+//! it says which generation and how many senders and receivers; the lock says whether that is still true.
+//!
+//! # Why a verdict can be trusted
+//!
+//! *Dead* is said of (index, generation) only when the kernel says that nobody holds the byte, or the record names another
+//! generation, or none. The byte is free only after its holder's last instruction; a later generation is written only by
+//! a later holder. So a dead owner never writes again, which is all that recovery needs. A stopped process holds its byte
+//! and is alive; no timeout is ever taken for a death. Where the kernel cannot be asked, the answer is "alive".
+//!
+//! A verdict is asked for while others may be joining. A place is reused only after its new owner has removed the old one's
+//! name from every slot, and only then is the new generation written; so no slot ever names two lives of one place.
+
+use crate::error::JoinError;
+use crate::layout::Participant;
+use crate::os::fork::{self, Marker, Table};
+use crate::os::{clock, futex, lock};
+use crate::owner::Owner;
+use crate::segment::{Life, Segment};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::*, Private};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A side of the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Fills slots.
+    Sender,
+    /// Empties them.
+    Receiver,
+}
+
+impl Role {
+    /// The lock that makes the role exclusive.
+    fn byte(self) -> u64 {
+        match self {
+            Self::Sender => lock::SENDER,
+            Self::Receiver => lock::RECEIVER,
+        }
+    }
+
+    /// How many handles of this role a participant has.
+    pub fn count(self, record: &Participant) -> &AtomicU32 {
+        match self {
+            Self::Sender => &record.senders,
+            Self::Receiver => &record.receivers,
+        }
+    }
+}
+
+/// This process's membership in one ring, and its view of the others'.
+#[derive(Debug)]
+pub struct Registry {
+    /// Who this process is: an [`Owner`]'s bits, or zero before joining and in a forked child.
+    me: Marker,
+    /// The opening that holds this process's locks. Only touched under the fork table's lock, so never held across a fork.
+    life: Mutex<Option<Life>>,
+    /// When each other participant was last seen alive, in coarse milliseconds plus one.
+    seen_alive: Vec<Private>,
+}
+
+impl Registry {
+    /// The view of a process that has the ring open but takes no part yet.
+    pub fn new(segment: &Segment, life: Life) -> io::Result<Self> {
+        let places = segment.header().participants;
+        Ok(Self {
+            me: Marker::new()?,
+            life: Mutex::new(Some(life)),
+            seen_alive: (0..places).map(|_| Private::default()).collect(),
+        })
+    }
+
+    /// Who this process is now; zero when it has not joined, or was forked since.
+    #[inline]
+    pub fn me(&self) -> &AtomicU64 {
+        self.me.number()
+    }
+
+    /// Takes on a role, joining first where this process has not. `fenced`: the ring does without membarrier.
+    /// `exclusive`: one holder at a time. `disown` removes the name of a place's former owners from every slot.
+    pub fn enter(
+        &self,
+        segment: &Segment,
+        role: Role,
+        exclusive: bool,
+        fenced: bool,
+        disown: &dyn Fn(u32),
+    ) -> Result<Owner, JoinError> {
+        let mut table = fork::exclusive();
+        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = self.revive(segment, &mut life, &mut table)?;
+        let Some(fd) = life.fd(&table) else { return Err(JoinError::System { errno: 0 }) };
+        if self.me().load(Relaxed) == 0 {
+            let me = join(segment, fd, fenced, disown)?;
+            self.me().store(me.bits(), Relaxed);
+        }
+        let me = Owner::from_bits(self.me().load(Relaxed));
+        let record = &segment.participants()[me.index() as usize];
+        if exclusive && (role.count(record).load(Relaxed) > 0 || !lock::try_exclusive(fd, role.byte())?) {
+            return Err(JoinError::RoleTaken { pid: self.holder(segment, role) });
+        }
+        let presence = &segment.control().presence.0;
+        let ever = match role {
+            Role::Sender => &presence.ever_sender,
+            Role::Receiver => &presence.ever_receiver,
+        };
+        role.count(record).fetch_add(1, AcqRel);
+        ever.store(1, Release);
+        presence.changes.fetch_add(1, AcqRel);
+        Ok(me)
+    }
+
+    /// Lays a role down that was taken on as `me`. Returns whether it was the participant's last handle of that role.
+    pub fn leave(&self, segment: &Segment, role: Role, exclusive: bool, me: Owner) -> bool {
+        let table = fork::exclusive();
+        if self.me().load(Relaxed) != me.bits() {
+            // A forked child's copy of its parent's handle: not this process's to lay down.
+            return false;
+        }
+        let record = &segment.participants()[me.index() as usize];
+        let last = role.count(record).fetch_sub(1, AcqRel) == 1;
+        if last {
+            segment.control().presence.0.changes.fetch_add(1, AcqRel);
+        }
+        if exclusive {
+            let life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(fd) = life.as_ref().and_then(|life| life.fd(&table)) {
+                // It cannot fail on a lock that is held; the role is free at the latest when the process ends.
+                let _ = lock::unlock(fd, role.byte());
+            }
+        }
+        last
+    }
+
+    /// Leaves the ring for good: what this process still names is now a dead owner's. Returns its opening to be ended.
+    pub fn part(&self, segment: &Segment) -> Option<Life> {
+        let _table = fork::exclusive();
+        let me = self.me().swap(0, Relaxed);
+        if me != 0 {
+            let record = &segment.participants()[Owner::from_bits(me).index() as usize];
+            record.senders.store(0, Relaxed);
+            record.receivers.store(0, Relaxed);
+            record.generation.store(0, Release);
+            segment.control().presence.0.changes.fetch_add(1, AcqRel);
+        }
+        self.life.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether `owner` will never write again.
+    pub fn is_dead(&self, segment: &Segment, owner: Owner) -> bool {
+        if owner.bits() == self.me().load(Relaxed) {
+            return false;
+        }
+        let index = owner.index() as usize;
+        match segment.participants().get(index) {
+            Some(record) if record.generation.load(Acquire) == owner.generation() => !self.is_alive(segment, index),
+            // Its place has another owner, none, or does not exist.
+            _ => true,
+        }
+    }
+
+    /// Whether any participant alive has a handle of `role`.
+    pub fn has_any(&self, segment: &Segment, role: Role) -> bool {
+        self.living(segment, role).next().is_some()
+    }
+
+    /// Whether the owner of a place is alive: a system call, unless it was seen alive within the last milliseconds.
+    pub fn is_alive(&self, segment: &Segment, index: usize) -> bool {
+        if self.is_me(index) {
+            return true;
+        }
+        let now = clock::coarse_ms() + 1;
+        if self.seen_alive[index].get() == now {
+            return true;
+        }
+        let alive = lock::is_held(segment.file(), lock::participant(index as u32)).unwrap_or(true);
+        if alive {
+            self.seen_alive[index].set(now);
+        }
+        alive
+    }
+
+    fn is_me(&self, index: usize) -> bool {
+        let me = self.me().load(Relaxed);
+        me != 0 && Owner::from_bits(me).index() as usize == index
+    }
+
+    fn living<'a>(&'a self, segment: &'a Segment, role: Role) -> impl Iterator<Item = &'a Participant> {
+        segment.participants().iter().enumerate().filter_map(move |(index, record)| {
+            let present = record.generation.load(Acquire) != 0 && role.count(record).load(Acquire) > 0;
+            (present && self.is_alive(segment, index)).then_some(record)
+        })
+    }
+
+    /// The process that has a role, for an error message; 0 where it is just leaving.
+    fn holder(&self, segment: &Segment, role: Role) -> u32 {
+        self.living(segment, role).next().map_or(0, |record| record.pid.load(Relaxed))
+    }
+
+    /// The opening with this process's locks; in a forked child, a new one.
+    fn revive<'a>(
+        &self,
+        segment: &Segment,
+        life: &'a mut Option<Life>,
+        table: &mut MutexGuard<'static, Table>,
+    ) -> Result<&'a Life, JoinError> {
+        let here = life.as_ref().is_some_and(|life| life.fd(table).is_some());
+        if !here {
+            let fresh = Life::begin(segment.file(), table)?;
+            *life = Some(fresh.ok_or(JoinError::System { errno: Errno::AGAIN })?);
+        }
+        life.as_ref().ok_or(JoinError::System { errno: Errno::AGAIN })
+    }
+}
+
+/// Error numbers that this module says itself.
+struct Errno;
+
+impl Errno {
+    const AGAIN: i32 = 11;
+}
+
+/// Finds a place in the table that no live process has, and takes it.
+fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &dyn Fn(u32)) -> Result<Owner, JoinError> {
+    // Before anything is published: a sleeper's barrier must reach this process.
+    if !fenced && futex::register_for_barriers().is_err() {
+        return Err(JoinError::NoMembarrier);
+    }
+    for (index, record) in (0..).zip(segment.participants()) {
+        if !lock::try_exclusive(fd.as_fd(), lock::participant(index))? {
+            continue;
+        }
+        let last = record.last_generation.load(Acquire);
+        if last != 0 {
+            disown(index);
+        }
+        let generation = last % 255 + 1;
+        record.last_generation.store(generation, Relaxed);
+        record.pid.store(fork::pid(), Relaxed);
+        record.senders.store(0, Relaxed);
+        record.receivers.store(0, Relaxed);
+        record.generation.store(generation, Release);
+        return Ok(Owner::new(index, generation));
+    }
+    Err(JoinError::TooManyParticipants { max: segment.header().participants })
+}

@@ -1,0 +1,518 @@
+//! The ring of many senders and many receivers, in which every claim says whose it is.
+//!
+//! Position p = (lap L, slot i). Each slot has a state word `w` (see [`super::word`]) and, in a cold array, `skip`: the first
+//! lap in which the slot was not passed over. The slots are the truth; `tail` and `head` are hints that are never above it.
+//!
+//! # Transitions: the whole list
+//!
+//! | | from → to | who | how |
+//! |---|---|---|---|
+//! | claim | EMPTY(x) → WRITING(L, me), max(x, skip) = L | a sender at (L, i) | CAS |
+//! | check | then, if `bumped` > p and skip > L: undo | the claimer | loads |
+//! | undo | WRITING(L, me) → EMPTY(skip) | owner | store |
+//! | commit | WRITING(L, me) → READY(L) | owner | store |
+//! | abort | WRITING(L, me) → EMPTY(L+1) | owner | store |
+//! | take | READY(x), x ≤ L → READING(x, me, 0) | a receiver at (L, i) | CAS |
+//! | retract | READY(L) → EMPTY(L+1) | its sender, after a close | CAS |
+//! | acknowledge | READING(x, me, k) → EMPTY(x+1) | owner | store |
+//! | reject | READING(x, me, k) → READING(x, ORPHAN, k) | owner | store |
+//! | bump | skip → L+1 at p = (L, i), the slot being held by an earlier lap | a sender | `bumped` := max(p+1), then CAS |
+//! | reap, adopt, drop | a dead owner's word | anybody | CAS, in [`super::recover`] |
+//!
+//! # Why it holds
+//!
+//! *A word with a live owner is written by that owner alone.* All others change it only out of EMPTY, READY or a dead
+//! owner's hands, and only by compare-and-swap. So commit and acknowledge are plain stores, and one read-modify-write
+//! a side is all a message costs. Death at any instruction leaves a word that names the dead.
+//!
+//! *Claims are granted at the tail only.* Call (l, i) resolved when w.lap > l, or w.lap = l and not EMPTY, or skip > l. That is
+//! stable, and resolved positions are a prefix whose end is the true tail: a claim at (L, i) needs max(w.lap, skip) = L,
+//! which says that (L-1, i) is resolved and (L, i) is not, and a handle's own position never exceeds the tail because it
+//! moves only past what it saw resolved.
+//!
+//! *A held slot blocks nobody.* A sender that meets a slot still held by an earlier lap skips it for this lap (bump), if
+//! some later slot can be claimed (`productive`); receivers pass a skipped position. The message in it keeps its lap, and
+//! READY(x ≤ L) may be taken whenever a receiver next comes by.
+//!
+//! *The one race across two words*: an acknowledger empties (L, i) while a bumper skips it, a late sender claims it and a
+//! receiver walks past. The receiver passes only if it saw skip > L and *then* w unclaimed. So the claim comes later, and
+//! its own still later load of `bumped` and skip sees the skip, and it undoes. That needs one order of all of claim, bump
+//! and both sides' loads: they are SeqCst, and senders read w before skip while receivers read skip before w.
+//!
+//! *First in, first out for each sender*: its positions only grow, and a receiver that goes round a slow writer scans twice:
+//! once to find a READY position r, once more from the start for the first READY up to r. Whatever that sender committed
+//! before r is then seen before r.
+//!
+//! Every loop is bounded; beyond the bound the words are not those of any ring, and the verdict is `Corrupt`.
+
+use super::position::Positions;
+use super::recover::Patience;
+use super::word::{Phase, Word};
+use crate::owner::Owner;
+use crate::sync::{AtomicU64, Ordering::*, Private};
+
+/// Where the shared words of an mpmc ring are.
+pub trait Shared {
+    /// State word of a slot.
+    fn word(&self, index: usize) -> &AtomicU64;
+    /// Skip word of a slot.
+    fn skip(&self, index: usize) -> &AtomicU64;
+    /// One above the highest position ever bumped.
+    fn bumped(&self) -> &AtomicU64;
+    /// Hint of the tail.
+    fn tail(&self) -> &AtomicU64;
+    /// Hint of the head.
+    fn head(&self) -> &AtomicU64;
+    /// Counts something rare.
+    fn count(&self, event: Event);
+}
+
+/// The verdict of the kernel about an owner. Only a death that is certain may be reported: a wrong one loses messages.
+pub trait Liveness {
+    /// Whether `owner` will certainly never write its words again.
+    fn is_dead(&self, owner: Owner) -> bool;
+}
+
+/// What is rare enough to be counted in shared memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A dead sender's claim was freed.
+    Reaped,
+    /// A dead or rejecting receiver's message was delivered again.
+    Adopted,
+    /// A receiver gave a message back.
+    Rejected,
+    /// A message was dropped by the redelivery policy.
+    Dropped,
+    /// A position was passed over.
+    Bumped,
+    /// A claim was given back.
+    Aborted,
+    /// A claim was undone because its position had just been passed over.
+    Undone,
+}
+
+/// Why a slot was not claimed or no message taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Miss {
+    /// Full for a sender, empty for a receiver.
+    NotNow,
+    /// The words are not those of a ring.
+    Corrupt,
+}
+
+/// A slot that a sender fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The slot.
+    pub index: usize,
+    /// The lap.
+    pub lap: u64,
+}
+
+/// A message that a receiver holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The slot.
+    pub index: usize,
+    /// How often it was delivered before.
+    pub attempt: u32,
+    pub(super) lap: u64,
+}
+
+/// Hints are stored once in so many positions: on every message they cost 25 %.
+const HINT_EVERY: u64 = 64;
+
+/// What a receiver sees at a position.
+enum Look {
+    /// A message to take: the word that says so.
+    Take(Word),
+    /// Consumed, or passed over: go on.
+    Pass,
+    /// Passed over, and the message in it was held by somebody dead: the word that says so.
+    Orphaned(Word),
+    /// A live sender fills it: look further, but stay.
+    Writing,
+    /// Not produced yet: nothing beyond.
+    Unproduced,
+    /// Something was repaired here: look again.
+    Again,
+}
+
+/// An mpmc ring over the words of `S`.
+#[derive(Clone, Copy, Debug)]
+pub struct Core<S> {
+    pub(super) shared: S,
+    pub(super) ring: Positions,
+    pub(super) patience: Patience,
+}
+
+impl<S: Shared> Core<S> {
+    /// A ring of `ring.capacity()` slots, in which a message is delivered again as often as `patience` allows.
+    pub fn new(shared: S, ring: Positions, patience: Patience) -> Self {
+        Self { shared, ring, patience }
+    }
+
+    /// The words.
+    pub fn shared(&self) -> &S {
+        &self.shared
+    }
+
+    /// The position arithmetic.
+    pub fn positions(&self) -> Positions {
+        self.ring
+    }
+
+    /// Claims the next slot for `me`. `cursor` is where this handle believes the tail to be: any lower bound will do.
+    #[inline]
+    pub fn claim(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Claim, Miss> {
+        let position = cursor.get();
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        let empty = Word::empty(lap);
+        if self.shared.word(index).load(Relaxed) == empty.0
+            && let Some(claim) = self.try_claim(position, empty, me)
+        {
+            self.sent_hint(cursor, position);
+            return Ok(claim);
+        }
+        self.claim_slow(cursor, me, life)
+    }
+
+    /// Publishes the message in a claimed slot.
+    #[inline]
+    pub fn commit(&self, claim: Claim) {
+        self.shared.word(claim.index).store(Word::ready(claim.lap).0, Release);
+    }
+
+    /// Gives a claimed slot back unused.
+    pub fn abort(&self, claim: Claim) {
+        self.shared.word(claim.index).store(Word::empty(claim.lap.wrapping_add(1)).0, Release);
+        self.shared.count(Event::Aborted);
+    }
+
+    /// Takes back a message just committed, unless a receiver has it. Returns whether it was taken back.
+    pub fn retract(&self, claim: Claim) -> bool {
+        let word = self.shared.word(claim.index);
+        let empty = Word::empty(claim.lap.wrapping_add(1)).0;
+        let retracted = word.compare_exchange(Word::ready(claim.lap).0, empty, SeqCst, Relaxed).is_ok();
+        if retracted {
+            self.shared.count(Event::Aborted);
+        }
+        retracted
+    }
+
+    /// Takes the next message for `me`. `cursor` is where this handle believes the head to be: any lower bound will do.
+    #[inline]
+    pub fn take(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Taken, Miss> {
+        let position = cursor.get();
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        let ready = Word::ready(lap);
+        if self.shared.word(index).load(Relaxed) == ready.0
+            && let Some(taken) = self.try_take(index, lap, ready, me)
+        {
+            self.received_hint(cursor, position);
+            return Ok(taken);
+        }
+        self.take_slow(cursor, me, life)
+    }
+
+    /// Says that the message is done with, and frees its slot.
+    #[inline]
+    pub fn acknowledge(&self, taken: Taken) {
+        self.shared.word(taken.index).store(Word::empty(taken.lap.wrapping_add(1)).0, Release);
+    }
+
+    /// Gives a message back, to be adopted by any receiver.
+    pub fn reject(&self, taken: Taken) {
+        let orphan = Word::reading(taken.lap, Owner::ORPHAN, taken.attempt);
+        self.shared.count(Event::Rejected);
+        self.shared.word(taken.index).store(orphan.0, Release);
+    }
+
+    /// Whether the message of that claim is still in the ring: waiting, or held by a receiver.
+    pub fn is_unacknowledged(&self, index: usize, lap: u64) -> bool {
+        let word = Word(self.shared.word(index).load(Acquire));
+        matches!(word.phase(), Phase::Ready | Phase::Reading) && word.lap_near(lap) == lap
+    }
+
+    /// The true tail, walked to from its hint; a few slots beyond where somebody claims meanwhile.
+    pub fn tail(&self) -> u64 {
+        let mut position = self.ring.sound(self.shared.tail().load(Acquire));
+        for _ in 0..self.steps() {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            let word = Word(self.shared.word(index).load(SeqCst));
+            let open = Self::first_open(word, self.shared.skip(index).load(SeqCst), lap);
+            if open <= lap {
+                break;
+            }
+            position = self.ring.next(self.ring.at(open - 1, index));
+        }
+        position
+    }
+
+    /// How many slots are being filled.
+    pub fn writing(&self) -> u64 {
+        let slots = 0..self.ring.capacity() as usize;
+        slots.filter(|&index| Word(self.shared.word(index).load(Acquire)).phase() == Phase::Writing).count() as u64
+    }
+
+    /// How many messages are not acknowledged: waiting or held.
+    pub fn backlog(&self) -> u64 {
+        let slots = 0..self.ring.capacity() as usize;
+        let unacknowledged = |word: Word| matches!(word.phase(), Phase::Ready | Phase::Reading);
+        slots.filter(|&index| unacknowledged(Word(self.shared.word(index).load(Acquire)))).count() as u64
+    }
+
+    /// Whether a claim would succeed now.
+    pub fn has_space(&self) -> bool {
+        let position = self.tail();
+        match Word(self.shared.word(self.ring.index(position)).load(SeqCst)).phase() {
+            Phase::Empty => true,
+            Phase::Ready => false,
+            Phase::Writing | Phase::Reading => self.is_productive(position),
+        }
+    }
+
+    /// The compare-and-swap of a claim, and the check that the position was not passed over meanwhile.
+    #[inline]
+    fn try_claim(&self, position: u64, from: Word, me: Owner) -> Option<Claim> {
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        let to = Word::writing(lap, me);
+        self.shared.word(index).compare_exchange(from.0, to.0, SeqCst, Relaxed).ok()?;
+        if self.shared.bumped().load(SeqCst) > position && !self.check(index, lap) {
+            return None;
+        }
+        Some(Claim { index, lap })
+    }
+
+    /// Undoes a claim whose position was passed over; returns whether it stands.
+    #[cold]
+    fn check(&self, index: usize, lap: u64) -> bool {
+        let skip = self.shared.skip(index).load(SeqCst);
+        if skip > lap {
+            self.shared.word(index).store(Word::empty(skip).0, Release);
+            self.shared.count(Event::Undone);
+        }
+        skip <= lap
+    }
+
+    /// The compare-and-swap of a take.
+    #[inline]
+    fn try_take(&self, index: usize, lap: u64, from: Word, me: Owner) -> Option<Taken> {
+        let to = Word::reading(lap, me, 0);
+        self.shared.word(index).compare_exchange(from.0, to.0, Acquire, Relaxed).ok()?;
+        Some(Taken { index, attempt: 0, lap })
+    }
+
+    #[inline]
+    fn sent_hint(&self, cursor: &Private, position: u64) {
+        let next = self.ring.next(position);
+        cursor.set(next);
+        if position.is_multiple_of(HINT_EVERY) {
+            self.shared.tail().store(next, Release);
+        }
+    }
+
+    #[inline]
+    fn received_hint(&self, cursor: &Private, position: u64) {
+        let next = self.ring.next(position);
+        cursor.set(next);
+        if position.is_multiple_of(HINT_EVERY) {
+            self.shared.head().store(next, Release);
+        }
+    }
+
+    /// How many steps any walk may take before the words cannot be those of a ring.
+    fn steps(&self) -> u64 {
+        8 * self.ring.capacity() + 1000
+    }
+
+    /// A hint as a lower bound, unless it cannot be a position at all.
+    fn at_least(&self, cursor: &Private, hint: &AtomicU64) -> u64 {
+        let hint = hint.load(Acquire);
+        if self.ring.is_valid(hint) { cursor.get().max(hint) } else { cursor.get() }
+    }
+
+    /// The first lap of a slot that is not known to be resolved, from its words as seen from lap `near`.
+    fn first_open(word: Word, skip: u64, near: u64) -> u64 {
+        let lap = word.lap_near(near);
+        match word.phase() {
+            Phase::Empty => lap.max(skip),
+            _ => (lap + 1).max(skip),
+        }
+    }
+
+    #[cold]
+    fn claim_slow(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Claim, Miss> {
+        let mut position = self.at_least(cursor, self.shared.tail());
+        for _ in 0..self.steps() {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            // First the word, then skip: so that Full is exact.
+            let word = Word(self.shared.word(index).load(SeqCst));
+            let skip = self.shared.skip(index).load(SeqCst);
+            let open = Self::first_open(word, skip, lap);
+            if open > lap {
+                // Resolved up to open-1: just past that is still not beyond the tail. Onto `open` itself would be: it
+                // would overtake the tail and leave a hole for ever.
+                position = self.ring.next(self.ring.at(open - 1, index));
+                continue;
+            }
+            match word.phase() {
+                Phase::Empty if open < lap => return Err(Miss::Corrupt),
+                Phase::Empty => {
+                    if let Some(claim) = self.try_claim(position, word, me) {
+                        self.sent_hint(cursor, position);
+                        return Ok(claim);
+                    }
+                }
+                Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
+                Phase::Writing | Phase::Reading if self.is_productive(position) => self.bump(position, skip),
+                _ => {
+                    cursor.set(position);
+                    return Err(Miss::NotNow);
+                }
+            }
+        }
+        Err(Miss::Corrupt)
+    }
+
+    /// Whether skipping this position leads to a slot that can be claimed. In an ordinary full ring one extra load says no.
+    fn is_productive(&self, position: u64) -> bool {
+        let mut position = self.ring.next(position);
+        for _ in 1..self.ring.capacity() {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            let word = Word(self.shared.word(index).load(SeqCst));
+            let skip = self.shared.skip(index).load(SeqCst);
+            if word.phase() == Phase::Empty || Self::first_open(word, skip, lap) > lap {
+                return true;
+            }
+            if word.phase() == Phase::Ready {
+                return false;
+            }
+            position = self.ring.next(position);
+        }
+        false
+    }
+
+    /// Passes over a position whose slot is held by an earlier lap. Won or lost, the caller looks again.
+    fn bump(&self, position: u64, skip: u64) {
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        // First `bumped`, then skip: a claimer that finds `bumped` low need not look at skip.
+        self.shared.bumped().fetch_max(position + 1, SeqCst);
+        if self.shared.skip(index).compare_exchange(skip, lap + 1, SeqCst, Relaxed).is_ok() {
+            self.shared.count(Event::Bumped);
+        }
+    }
+
+    #[cold]
+    fn take_slow(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Taken, Miss> {
+        let mut position = self.at_least(cursor, self.shared.head());
+        for _ in 0..self.steps() {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            // First skip, then the word: see "the one race across two words".
+            let skip = self.shared.skip(index).load(SeqCst);
+            let word = Word(self.shared.word(index).load(SeqCst));
+            let open = Self::first_open(word, skip, lap);
+            if open > lap.wrapping_add(2) {
+                // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be
+                // met again at or after it. Only so far: a receiver must not jump as a sender may.
+                position = self.ring.next(self.ring.at(open - 2, index));
+                continue;
+            }
+            match self.look(word, skip, lap, index, life) {
+                Look::Take(ready) => {
+                    if let Some(taken) = self.try_take(index, ready.lap_near(lap), ready, me) {
+                        self.received_hint(cursor, position);
+                        return Ok(taken);
+                    }
+                }
+                Look::Pass => position = self.ring.next(position),
+                Look::Orphaned(word) => {
+                    cursor.set(position);
+                    if let Some(taken) = self.adopt(index, word, me) {
+                        return Ok(taken);
+                    }
+                }
+                Look::Again => {}
+                Look::Unproduced => {
+                    cursor.set(position);
+                    return Err(Miss::NotNow);
+                }
+                Look::Writing => {
+                    cursor.set(position);
+                    match self.skip_scan(position, me, life) {
+                        Some(result) => return result,
+                        None => continue,
+                    }
+                }
+            }
+        }
+        Err(Miss::Corrupt)
+    }
+
+    /// What a receiver at (`lap`, `index`) makes of the words there.
+    fn look(&self, word: Word, skip: u64, lap: u64, index: usize, life: &impl Liveness) -> Look {
+        let own = word.lap_near(lap);
+        match word.phase() {
+            Phase::Empty if own > lap || skip > lap => Look::Pass,
+            Phase::Reading if own >= lap => Look::Pass,
+            Phase::Reading if skip > lap && life.is_dead(word.owner()) => Look::Orphaned(word),
+            Phase::Reading if skip > lap => Look::Pass,
+            Phase::Empty | Phase::Reading => Look::Unproduced,
+            Phase::Ready if own <= lap => Look::Take(word),
+            Phase::Ready => Look::Pass,
+            Phase::Writing => {
+                // A late commit of a skipped slot must stay in view, so the effective lap is that of the last skip.
+                let effective = own.max(skip.saturating_sub(1));
+                if effective > lap {
+                    Look::Pass
+                } else if effective < lap {
+                    Look::Unproduced
+                } else if life.is_dead(word.owner()) {
+                    self.reap(index, word);
+                    Look::Again
+                } else {
+                    Look::Writing
+                }
+            }
+        }
+    }
+
+    /// Goes round a slow writer at `head`. `None`: something changed, start again.
+    fn skip_scan(&self, head: u64, me: Owner, life: &impl Liveness) -> Option<Result<Taken, Miss>> {
+        let mut first = head;
+        let mut far = None;
+        for _ in 0..self.ring.capacity() {
+            first = self.ring.next(first);
+            match self.look_at(first, life) {
+                Look::Take(_) => {
+                    far = Some(first);
+                    break;
+                }
+                Look::Pass | Look::Orphaned(_) | Look::Writing => {}
+                Look::Again => return None,
+                Look::Unproduced => break,
+            }
+        }
+        let Some(far) = far else { return Some(Err(Miss::NotNow)) };
+        // Again from the start: an earlier message may have been committed behind the first scan.
+        let mut position = head;
+        loop {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            if let Look::Take(ready) = self.look_at(position, life) {
+                return self.try_take(index, ready.lap_near(lap), ready, me).map(Ok);
+            }
+            if position == far {
+                return None;
+            }
+            position = self.ring.next(position);
+        }
+    }
+
+    fn look_at(&self, position: u64, life: &impl Liveness) -> Look {
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        let skip = self.shared.skip(index).load(SeqCst);
+        let word = Word(self.shared.word(index).load(SeqCst));
+        self.look(word, skip, lap, index, life)
+    }
+}

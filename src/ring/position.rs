@@ -1,0 +1,94 @@
+//! Positions: where in the endless sequence of slots something happens, as lap and index in one number.
+//!
+//! A capacity need not be a power of two, and no division is paid for it: a position is `lap << shift | index`, where `shift`
+//! is the bits an index needs. Numbers between the last index and the next lap are never positions. So positions compare
+//! as they follow each other, one lap further is `+ one_lap()`, and splitting one is a shift or a mask.
+
+/// The position arithmetic of one ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Positions {
+    capacity: u64,
+    shift: u32,
+    mask: u64,
+}
+
+impl Positions {
+    /// For a ring of `capacity` slots, 1 to 2^24.
+    pub const fn new(capacity: u64) -> Self {
+        let shift = u64::BITS - (capacity - 1).leading_zeros();
+        Self { capacity, shift, mask: (1 << shift) - 1 }
+    }
+
+    /// Slots of the ring.
+    #[inline]
+    pub const fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// The slot of a position. Below the capacity for every position, and below the next power of two for any number.
+    #[inline]
+    pub const fn index(&self, position: u64) -> usize {
+        (position & self.mask) as usize
+    }
+
+    /// The lap of a position.
+    #[inline]
+    pub const fn lap(&self, position: u64) -> u64 {
+        position >> self.shift
+    }
+
+    /// The position of slot `index` in `lap`.
+    #[inline]
+    pub const fn at(&self, lap: u64, index: usize) -> u64 {
+        lap << self.shift | index as u64
+    }
+
+    /// The following position.
+    #[inline]
+    pub const fn next(&self, position: u64) -> u64 {
+        let next = position.wrapping_add(1);
+        if next & self.mask == self.capacity { (next | self.mask).wrapping_add(1) } else { next }
+    }
+
+    /// What a whole lap adds to a position.
+    #[inline]
+    pub const fn one_lap(&self) -> u64 {
+        1 << self.shift
+    }
+
+    /// How many positions `to` lies after `from`.
+    #[inline]
+    pub const fn distance(&self, from: u64, to: u64) -> u64 {
+        let laps = self.lap(to).wrapping_sub(self.lap(from));
+        laps.wrapping_mul(self.capacity).wrapping_add(to & self.mask).wrapping_sub(from & self.mask)
+    }
+
+    /// How many positions come before this one: the position as users count.
+    #[inline]
+    pub const fn count(&self, position: u64) -> u64 {
+        self.distance(0, position)
+    }
+
+    /// The position `steps` after this one; at most a lap.
+    #[inline]
+    pub const fn advance(&self, position: u64, steps: u64) -> u64 {
+        let index = (position & self.mask) + steps;
+        if index >= self.capacity {
+            ((self.lap(position) + 1) << self.shift) | (index - self.capacity)
+        } else {
+            position + steps
+        }
+    }
+
+    /// A number read from shared memory, made a position whatever it is: its index is below the capacity.
+    #[inline]
+    pub const fn sound(&self, number: u64) -> u64 {
+        if self.is_valid(number) { number } else { number & !self.mask }
+    }
+
+    /// Whether a number read from shared memory can be a position.
+    #[inline]
+    pub const fn is_valid(&self, position: u64) -> bool {
+        position & self.mask < self.capacity
+    }
+}

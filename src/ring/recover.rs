@@ -1,0 +1,81 @@
+//! What anybody does about the slots of the dead in an mpmc ring.
+//!
+//! Recovery is nobody's job and everybody's. Whoever meets a dead sender's claim frees it (reap); whoever is about to wait
+//! for a message first looks at every slot and takes over (adopt) what a dead receiver held or a live one rejected.
+//!
+//! # Why it holds
+//!
+//! Each transition is one compare-and-swap from the exact word that named the dead owner, so of several that try one wins,
+//! and a word that has moved on is left alone. A place in the table of participants is not given to anybody new while a
+//! slot still names its last owner, and names carry a generation, so the word that a verdict was about cannot come back
+//! with a live owner.
+//!
+//! The verdict itself must come from the kernel ([`Liveness`]). A timeout never proves a death.
+
+use super::mpmc::{Core, Event, Liveness, Shared, Taken};
+use super::word::{Phase, Word};
+use crate::owner::Owner;
+use crate::sync::Ordering::*;
+
+/// How many times a message may be delivered again before it is dropped; `u32::MAX` is without bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(pub u32);
+
+impl<S: Shared> Core<S> {
+    /// Frees the claim of a dead sender.
+    #[cold]
+    pub(super) fn reap(&self, index: usize, word: Word) {
+        let lap = word.lap_near(0);
+        if self.shared.word(index).compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok()
+        {
+            self.shared.count(Event::Reaped);
+        }
+    }
+
+    /// Looks at every slot: frees the claims of the dead, and takes over the first message that a dead receiver held or a
+    /// live one rejected. One that was delivered as often as allowed is dropped.
+    #[cold]
+    pub fn sweep(&self, me: Owner, life: &impl Liveness) -> Option<Taken> {
+        (0..self.ring.capacity() as usize).find_map(|index| {
+            let word = Word(self.shared.word(index).load(SeqCst));
+            match word.phase() {
+                Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
+                Phase::Reading if life.is_dead(word.owner()) => return self.adopt(index, word, me),
+                _ => {}
+            }
+            None
+        })
+    }
+
+    /// Frees or orphans every slot that names one of the owners that `is_gone` knows, so that their place may be reused.
+    pub fn disown(&self, is_gone: impl Fn(Owner) -> bool) {
+        for index in 0..self.ring.capacity() as usize {
+            let word = Word(self.shared.word(index).load(SeqCst));
+            match word.phase() {
+                Phase::Writing if is_gone(word.owner()) => self.reap(index, word),
+                Phase::Reading if is_gone(word.owner()) => {
+                    let orphan = Word::reading(word.lap_near(0), Owner::ORPHAN, word.attempt());
+                    // Lost only to somebody who adopted it: then it names that one.
+                    let _ = self.shared.word(index).compare_exchange(word.0, orphan.0, SeqCst, Relaxed);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a message over from a dead owner.
+    pub(super) fn adopt(&self, index: usize, word: Word, me: Owner) -> Option<Taken> {
+        let (lap, attempt) = (word.lap_near(0), word.attempt().saturating_add(1));
+        let slot = self.shared.word(index);
+        if attempt > self.patience.0 {
+            if slot.compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok() {
+                self.shared.count(Event::Dropped);
+            }
+            return None;
+        }
+        let mine = Word::reading(lap, me, attempt);
+        slot.compare_exchange(word.0, mine.0, SeqCst, Relaxed).ok()?;
+        self.shared.count(Event::Adopted);
+        Some(Taken { index, attempt: mine.attempt(), lap })
+    }
+}

@@ -1,0 +1,188 @@
+//! The ring of one sender and one receiver.
+//!
+//! # Why it holds
+//!
+//! Two positions are shared: `tail`, written by the sender alone, and `head`, written by the receiver alone. Slots from
+//! `head` up to `tail` hold messages and are the receiver's; the others are the sender's. The sender fills a slot and then
+//! stores `tail` with Release: that one store is the commit, and what a receiver reads after its Acquire load of `tail`
+//! is the whole message. The receiver reads and then stores `head` with Release: that one store is the acknowledgement,
+//! and a sender that sees it by its Acquire load may overwrite. Neither store needs to read first, because nobody else
+//! writes that word.
+//!
+//! With a single store as commit point there is nothing to repair after a death. A successor in the role, whom the kernel
+//! lets in only when the predecessor is gone, loads *its own* position and goes on: a half-filled slot lies at `tail` and
+//! is overwritten; an unacknowledged message lies at `head` and is read again. `taken` says that it was handed out before.
+//!
+//! # Why it is fast
+//!
+//! Each side keeps a copy of the other's position and reads the shared one only when the ring seems full or empty, so a
+//! cache line moves once a run rather than once a message. Both copies are one comparison away: the sender keeps the
+//! position at which the ring *would* be full (`limit`, the other's head plus a lap).
+
+use super::position::Positions;
+use crate::sync::{AtomicU64, Ordering::*};
+
+/// Where the shared words of an spsc ring are.
+pub trait Shared {
+    /// Position of the next message to be sent.
+    fn tail(&self) -> &AtomicU64;
+    /// Position of the first message not acknowledged.
+    fn head(&self) -> &AtomicU64;
+    /// Position after the last message handed out.
+    fn taken(&self) -> &AtomicU64;
+}
+
+/// The sender's end.
+#[derive(Debug)]
+pub struct Producer<S> {
+    shared: S,
+    ring: Positions,
+    /// The shared `tail`, which nobody else writes.
+    tail: u64,
+    /// Where the ring is full, as far as this side knows: never too far.
+    limit: u64,
+}
+
+impl<S: Shared> Producer<S> {
+    /// Takes the role over from whoever had it: reads its own position, guesses nothing.
+    pub fn resume(shared: S, ring: Positions) -> Self {
+        let tail = ring.sound(shared.tail().load(Acquire));
+        Self { shared, ring, tail, limit: tail }
+    }
+
+    /// The slot for the next message, or `None` when the ring is full.
+    #[inline]
+    pub fn claim(&mut self) -> Option<usize> {
+        if self.tail == self.limit && !self.refresh() {
+            return None;
+        }
+        Some(self.ring.index(self.tail))
+    }
+
+    /// How many messages fit now, looking at the shared head only if fewer than `wanted` are known to.
+    #[inline]
+    pub fn room(&mut self, wanted: u64) -> u64 {
+        let known = self.ring.distance(self.tail, self.limit);
+        if known >= wanted || !self.refresh() {
+            return known;
+        }
+        self.ring.distance(self.tail, self.limit)
+    }
+
+    /// The slot of the message `ahead` places after the next one, within the room.
+    #[inline]
+    pub fn slot(&self, ahead: u64) -> usize {
+        self.ring.index(self.ring.advance(self.tail, ahead))
+    }
+
+    /// Commits the next `count` messages, which lie in the slots from the claimed one on. `count` is within the room.
+    #[inline]
+    pub fn commit(&mut self, count: u64) {
+        self.tail = if count == 1 { self.ring.next(self.tail) } else { self.ring.advance(self.tail, count) };
+        self.shared.tail().store(self.tail, Release);
+    }
+
+    /// Looks at the shared head. A head that is not within a lap behind the tail is corrupt and counts as no room.
+    #[cold]
+    fn refresh(&mut self) -> bool {
+        let head = self.shared.head().load(Acquire);
+        let limit = head.wrapping_add(self.ring.one_lap());
+        let room = self.ring.distance(self.tail, limit);
+        if self.ring.is_valid(head) && (1..=self.ring.capacity()).contains(&room) {
+            self.limit = limit;
+        }
+        self.tail != self.limit
+    }
+
+    /// Makes the next [`claim`](Self::claim) look again, whatever is known.
+    pub fn forget(&mut self) {
+        self.limit = self.tail;
+    }
+
+    /// Position after the last committed message.
+    pub fn tail(&self) -> u64 {
+        self.tail
+    }
+
+    /// Whether everything before `position` is acknowledged.
+    pub fn is_acknowledged(&self, position: u64) -> bool {
+        self.shared.head().load(Acquire) >= position
+    }
+}
+
+/// The receiver's end.
+#[derive(Debug)]
+pub struct Consumer<S> {
+    shared: S,
+    ring: Positions,
+    /// Position of the next message to be handed out.
+    next: u64,
+    /// Where the ring is empty, as far as this side knows: never too far.
+    limit: u64,
+    /// Messages before this position were handed out by a predecessor.
+    again: u64,
+}
+
+impl<S: Shared> Consumer<S> {
+    /// Takes the role over from whoever had it: the first message not acknowledged is the next.
+    pub fn resume(shared: S, ring: Positions) -> Self {
+        let next = ring.sound(shared.head().load(Acquire));
+        let again = shared.taken().load(Acquire).max(next);
+        Self { shared, ring, next, limit: next, again }
+    }
+
+    /// The slot of the next message, or `None` when the ring is empty.
+    #[inline]
+    pub fn peek(&mut self) -> Option<usize> {
+        if self.next == self.limit && !self.refresh() {
+            return None;
+        }
+        Some(self.ring.index(self.next))
+    }
+
+    /// How many messages are waiting, looking at the shared tail only if fewer than `wanted` are known to.
+    #[inline]
+    pub fn backlog(&mut self, wanted: u64) -> u64 {
+        let known = self.ring.distance(self.next, self.limit);
+        if known >= wanted || !self.refresh() {
+            return known;
+        }
+        self.ring.distance(self.next, self.limit)
+    }
+
+    /// Hands out the next `count` messages: they stay the receiver's until acknowledged. Returns the position after them.
+    #[inline]
+    pub fn take(&mut self, count: u64) -> u64 {
+        self.next = if count == 1 { self.ring.next(self.next) } else { self.ring.advance(self.next, count) };
+        self.shared.taken().store(self.next, Relaxed);
+        self.next
+    }
+
+    /// Whether the next message was handed out before.
+    #[inline]
+    pub fn is_again(&self) -> bool {
+        self.next < self.again
+    }
+
+    /// Position of the next message to be handed out.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Looks at the shared tail. A tail that is not within a lap ahead of the head is corrupt and counts as nothing.
+    #[cold]
+    fn refresh(&mut self) -> bool {
+        let tail = self.shared.tail().load(Acquire);
+        let backlog = self.ring.distance(self.next, tail);
+        if self.ring.is_valid(tail) && (1..=self.ring.capacity()).contains(&backlog) {
+            self.limit = tail;
+        }
+        self.next != self.limit
+    }
+}
+
+/// Acknowledges every message before `position`: for the receiver, and for what it handed out.
+#[inline]
+pub fn acknowledge(shared: &impl Shared, position: u64) {
+    shared.head().store(position, Release);
+}

@@ -1,0 +1,360 @@
+//! A segment: one mapping of shared memory that holds everything of one ring. Made, opened, checked and removed here.
+//!
+//! # A ring is seen whole or not at all
+//!
+//! A segment is made without a name, given its room, filled in and only then linked under its name. A crash before the link
+//! leaves nothing; a second creator's link fails. There is no ready flag because there is nothing to wait for.
+//!
+//! # Who removes it
+//!
+//! Everybody who has a ring open holds its lifetime byte shared. Whoever gets that byte exclusively is alone with it: the
+//! last one out, who removes the name, or a creator who finds a ring of which all are dead, and replaces it. An opener
+//! takes the byte first and then looks whether the name still leads to what it opened.
+
+use crate::error::OpenError;
+use crate::layout::{Control, FENCE, Flavour, Header, KEEP_OPEN, LINE, MAGIC, Participant, VERSION, Wish};
+use crate::message::Shape;
+use crate::os::file;
+use crate::os::fork::{self, Kept, Table};
+use crate::os::lock;
+use crate::sync::AtomicU64;
+use memmap2::MmapRaw;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+use zerocopy::{FromZeros, IntoBytes};
+
+/// What a name may be.
+pub fn check_name(name: &str) -> Result<(), OpenError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    if (1..=200).contains(&name.len()) && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    Err(OpenError::InvalidName { name: name.to_owned() })
+}
+
+/// What a caller expects of a segment that somebody else made.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// The kind of ring.
+    pub flavour: Flavour,
+    /// The message type.
+    pub shape: Shape,
+}
+
+/// One mapped ring.
+#[derive(Debug)]
+pub struct Segment {
+    map: MmapRaw,
+    header: Header,
+    file: OwnedFd,
+    path: Option<PathBuf>,
+}
+
+/// The opening that carries this process's locks on a segment.
+#[derive(Debug)]
+pub struct Life {
+    kept: Kept,
+}
+
+impl Life {
+    /// Opens the segment a second time and takes its lifetime byte; `None` while somebody is removing it.
+    pub fn begin(file: BorrowedFd<'_>, table: &mut MutexGuard<'static, Table>) -> io::Result<Option<Self>> {
+        let fd = fork::reopen(file)?;
+        if !lock::try_shared(fd.as_fd(), lock::LIFETIME)? {
+            return Ok(None);
+        }
+        Ok(Some(Self { kept: Kept::new(fd, table) }))
+    }
+
+    /// The descriptor, unless this is a forked child's copy.
+    pub fn fd<'a>(&'a self, table: &'a MutexGuard<'static, Table>) -> Option<BorrowedFd<'a>> {
+        self.kept.get(table)
+    }
+
+    /// Drops every lock.
+    pub fn end(self, table: &mut MutexGuard<'static, Table>) {
+        self.kept.close(table);
+    }
+}
+
+impl Segment {
+    /// Makes a segment without a name.
+    pub fn anonymous(wish: &Wish, prefault: bool) -> Result<(Self, Life), OpenError> {
+        let header = plan(wish)?;
+        let file = file::anonymous().map_err(OpenError::Io)?;
+        fill(file.as_fd(), &header)?;
+        file::seal_size(file.as_fd()).map_err(OpenError::Io)?;
+        let life = begin(file.as_fd())?;
+        Ok((Self::map(file, header, None, prefault)?, life))
+    }
+
+    /// Makes a segment under a name, replacing one of which everybody is dead.
+    pub fn create(name: &str, wish: &Wish, mode: u32, prefault: bool) -> Result<(Self, Life), OpenError> {
+        check_name(name)?;
+        let header = plan(wish)?;
+        let path = file::path_of(name);
+        let refused = |error| named(error, name);
+        let file = file::unnamed(&path, mode).map_err(refused)?;
+        fill(file.as_fd(), &header)?;
+        let life = begin(file.as_fd())?;
+        let segment = Self::map(file, header, Some(path.clone()), prefault)?;
+        while !file::link(segment.file.as_fd(), &path).map_err(refused)? {
+            if !remove_dead(&path, name, |_| true)? {
+                end(life);
+                return Err(OpenError::AlreadyExists { name: name.to_owned() });
+            }
+        }
+        Ok((segment, life))
+    }
+
+    /// Opens the segment of a name.
+    pub fn open(name: &str, expected: &Expected) -> Result<(Self, Life), OpenError> {
+        check_name(name)?;
+        let path = file::path_of(name);
+        let patience = Instant::now() + Duration::from_secs(5);
+        loop {
+            let file = file::open(&path).map_err(|error| named(error, name))?;
+            let len = file::regular_len(file.as_fd())?;
+            let mut table = fork::exclusive();
+            let life = Life::begin(file.as_fd(), &mut table).map_err(|error| named(error, name))?;
+            drop(table);
+            let Some(life) = life else {
+                // Somebody is removing or replacing it this very moment.
+                if Instant::now() > patience {
+                    return Err(OpenError::AlreadyExists { name: name.to_owned() });
+                }
+                std::thread::yield_now();
+                continue;
+            };
+            match file::is_at(file.as_fd(), &path) {
+                Ok(true) => {}
+                Ok(false) => {
+                    end(life);
+                    continue;
+                }
+                Err(error) => {
+                    end(life);
+                    return Err(OpenError::Io(error));
+                }
+            }
+            let opened = check(file.as_fd(), len, expected)
+                .and_then(|header| Self::map(file, header, Some(path.clone()), false));
+            return match opened {
+                Ok(segment) => Ok((segment, life)),
+                Err(error) => {
+                    end(life);
+                    Err(error)
+                }
+            };
+        }
+    }
+
+    /// Opens the segment behind a descriptor.
+    pub fn from_fd(file: OwnedFd, expected: &Expected) -> Result<(Self, Life), OpenError> {
+        let len = file::regular_len(file.as_fd())?;
+        let header = check(file.as_fd(), len, expected)?;
+        let life = begin(file.as_fd())?;
+        Ok((Self::map(file, header, None, false)?, life))
+    }
+
+    fn map(file: OwnedFd, header: Header, path: Option<PathBuf>, prefault: bool) -> Result<Self, OpenError> {
+        let map = file::map(file.as_fd(), header.segment_len, prefault).map_err(OpenError::Io)?;
+        Ok(Self { map, header, file, path })
+    }
+
+    /// The geometry, as it was checked when the segment was opened.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The file, without any lock of ours: for probing, and for passing on.
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// First byte of the mapping.
+    pub fn base(&self) -> *mut u8 {
+        self.map.as_mut_ptr()
+    }
+
+    /// The control lines.
+    pub fn control(&self) -> &Control {
+        // SAFETY: every segment is longer than its first page, which ends with the control lines.
+        let control = unsafe { self.base().add(crate::layout::CONTROL as usize) };
+        // SAFETY: mapped for as long as `self`, aligned, all atomics, and any bytes are atomics.
+        unsafe { &*control.cast::<Control>() }
+    }
+
+    /// The table of participants.
+    pub fn participants(&self) -> &[Participant] {
+        // SAFETY: the header was checked against the length of the mapping.
+        let first = unsafe { self.base().add(self.header.participants_offset as usize) };
+        // SAFETY: as above; aligned by the layout, all atomics.
+        unsafe { std::slice::from_raw_parts(first.cast(), self.header.participants as usize) }
+    }
+
+    /// The skip words of an mpmc ring.
+    pub fn skips(&self) -> *const AtomicU64 {
+        // SAFETY: the header was checked against the length of the mapping.
+        unsafe { self.base().add(self.header.skips_offset as usize) }.cast()
+    }
+
+    /// Removes the name, if this process is the last to have the ring open and `unwanted` says so. Ends `life`.
+    pub fn leave(&self, life: Life, unwanted: impl FnOnce() -> bool) {
+        let mut table = fork::exclusive();
+        if let (Some(path), Some(fd)) = (&self.path, life.fd(&table)) {
+            // First let go, then try for all of it: of two that leave together the later one succeeds.
+            let alone =
+                lock::unlock(fd, lock::LIFETIME).is_ok() && lock::try_exclusive(fd, lock::LIFETIME).unwrap_or(false);
+            if alone && unwanted() && file::is_at(fd, path).unwrap_or(false) {
+                let _ = file::unlink(path);
+            }
+        }
+        life.end(&mut table);
+    }
+}
+
+/// Removes the segment of a name, whoever has it open; they keep it, new ones no longer find it.
+pub fn unlink(name: &str) -> Result<(), OpenError> {
+    check_name(name)?;
+    match file::unlink(&file::path_of(name)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::NotFound { name: name.to_owned() }),
+        Err(error) => Err(named(error, name)),
+    }
+}
+
+/// Removes a ring that nobody has open, if `unwanted` agrees to its header. `false`: somebody lives in it, or it is wanted.
+pub fn remove_dead(path: &Path, name: &str, unwanted: impl FnOnce(&Header) -> bool) -> Result<bool, OpenError> {
+    let file = match file::open(path) {
+        Ok(file) => file,
+        // Gone meanwhile: that will do.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(named(error, name)),
+    };
+    file::regular_len(file.as_fd())?;
+    let mut header = Header::new_zeroed();
+    let read = file::read_start(file.as_fd(), header.as_mut_bytes()).map_err(OpenError::Io)?;
+    if read < size_of::<Header>() || header.magic != MAGIC {
+        return Err(OpenError::NotARing { found: "a file of other bytes" });
+    }
+    let _table = fork::exclusive();
+    if !lock::try_exclusive(file.as_fd(), lock::LIFETIME).map_err(OpenError::Io)? {
+        return Ok(false);
+    }
+    if !file::is_at(file.as_fd(), path).map_err(OpenError::Io)? {
+        return Ok(true);
+    }
+    if !unwanted(&header) {
+        return Ok(false);
+    }
+    file::unlink(path).map(|_| true).map_err(|error| named(error, name))
+}
+
+fn begin(file: BorrowedFd<'_>) -> Result<Life, OpenError> {
+    let mut table = fork::exclusive();
+    let life = Life::begin(file, &mut table).map_err(OpenError::Io)?;
+    life.ok_or_else(|| OpenError::Io(io::ErrorKind::WouldBlock.into()))
+}
+
+fn end(life: Life) {
+    life.end(&mut fork::exclusive());
+}
+
+/// An error of the system about a name.
+fn named(error: io::Error, name: &str) -> OpenError {
+    let name = name.to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound => OpenError::NotFound { name },
+        io::ErrorKind::PermissionDenied => OpenError::PermissionDenied { name },
+        io::ErrorKind::IsADirectory => OpenError::NotARing { found: "a directory" },
+        _ if file::is_link(&error) => OpenError::NotARing { found: "a symbolic link" },
+        _ => OpenError::Io(error),
+    }
+}
+
+/// The header of `wish`, which the options have checked.
+fn plan(wish: &Wish) -> Result<Header, OpenError> {
+    let id = file::random_id().map_err(OpenError::Io)?;
+    Header::plan(wish, id).map_err(|field| OpenError::Corrupt { field })
+}
+
+/// Gives a fresh file its room and its header. All other bytes are zero, which is how an unused ring looks.
+fn fill(file: BorrowedFd<'_>, header: &Header) -> Result<(), OpenError> {
+    file::allocate(file, header.segment_len).map_err(|error| match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory | io::ErrorKind::FileTooLarge => {
+            OpenError::NoSpace { needed: header.segment_len }
+        }
+        _ => OpenError::Io(error),
+    })?;
+    file::write_start(file, header.as_bytes()).map_err(OpenError::Io)
+}
+
+/// Reads and checks a header: nothing in the segment is believed before this, and the header is not read again after it.
+fn check(file: BorrowedFd<'_>, len: u64, expected: &Expected) -> Result<Header, OpenError> {
+    let mut header = Header::new_zeroed();
+    let read = file::read_start(file, header.as_mut_bytes()).map_err(OpenError::Io)?;
+    if read < header.magic.len() || header.magic != MAGIC {
+        return Err(OpenError::NotARing { found: if len == 0 { "an empty file" } else { "a file of other bytes" } });
+    }
+    if read < size_of::<Header>() {
+        return Err(OpenError::Truncated { len, needed: size_of::<Header>() as u64 });
+    }
+    if header.version != VERSION {
+        return Err(OpenError::Version { found: header.version, supported: VERSION });
+    }
+    let flavour = [Flavour::Spsc, Flavour::Mpmc].into_iter().find(|&flavour| flavour as u32 == header.flavour);
+    let flavour = flavour.ok_or(OpenError::Corrupt { field: "flavour" })?;
+    if flavour != expected.flavour {
+        return Err(OpenError::Flavour { found: flavour.name(), wanted: expected.flavour.name() });
+    }
+    let shape = header.shape();
+    if shape != expected.shape {
+        let (found, wanted) = (shape.to_string(), expected.shape.to_string());
+        return Err(OpenError::MessageType { found, wanted });
+    }
+    if header.flags & !(KEEP_OPEN | FENCE) != 0 {
+        return Err(OpenError::Corrupt { field: "flags" });
+    }
+    // The same wish must lead to the same header, to the byte.
+    let wish = Wish {
+        flavour,
+        shape,
+        capacity: header.capacity,
+        max_len: header.max_len,
+        participants: header.participants,
+        flags: header.flags,
+        redelivery: header.redelivery,
+        spin_ns: header.spin_ns,
+    };
+    let planned = Header::plan(&wish, header.id).map_err(|field| OpenError::Corrupt { field })?;
+    if let Some(field) = first_difference(&header, &planned) {
+        return Err(OpenError::Corrupt { field });
+    }
+    if len < header.segment_len {
+        return Err(OpenError::Truncated { len, needed: header.segment_len });
+    }
+    Ok(header)
+}
+
+/// The first field in which a header is not as it must be.
+fn first_difference(found: &Header, planned: &Header) -> Option<&'static str> {
+    let fields = [
+        ("segment_len", found.segment_len == planned.segment_len),
+        ("max_len", found.max_len == planned.max_len && found.inline_len == planned.inline_len),
+        ("participants_offset", found.participants_offset == planned.participants_offset),
+        ("skips_offset", found.skips_offset == planned.skips_offset),
+        ("records", found.records_offset == planned.records_offset && found.record_stride == planned.record_stride),
+        (
+            "payloads",
+            found.payloads_offset == planned.payloads_offset && found.payload_stride == planned.payload_stride,
+        ),
+        ("reserved", found == planned),
+    ];
+    fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
+}
+
+const _: () = assert!(LINE as usize == align_of::<Control>());
