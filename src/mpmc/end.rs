@@ -1,0 +1,158 @@
+//! What a sender and a receiver have in common: who they act as, where they believe the ring to be, and how they wait.
+
+use crate::attachment::{Attachment, Until};
+use crate::error::{JoinError, Stop};
+use crate::owner::Owner;
+use crate::registry::Role;
+use crate::ring::mpmc::{Claim, Core, Miss, Taken};
+use crate::slots::Slots;
+use crate::sync::{AtomicU64, Ordering::Relaxed, Private};
+use crate::wait::{self, Look, Patience, System};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// One handle's end of the ring, sending or receiving.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) core: Core<Slots>,
+    /// Where this handle believes the tail or the head to be.
+    pub(super) cursor: Private,
+    /// Who this handle acts as; not what `marker` says, in a forked child that has not joined yet.
+    pub(super) me: Private,
+    pub(super) marker: NonNull<AtomicU64>,
+    pub(super) system: System,
+    pub(super) role: Role,
+    pub(super) misses: Private,
+    /// Rejections counted by the ring when this handle last looked at every slot.
+    pub(super) rejected: Private,
+    pub(super) patience: Patience,
+    pub(super) attachment: Arc<Attachment>,
+}
+
+// SAFETY: `marker` points into `attachment`, which is shared and outlives it; all else is atomics and plain numbers.
+unsafe impl Send for End {}
+// SAFETY: as above.
+unsafe impl Sync for End {}
+
+impl End {
+    pub(super) fn enter(attachment: &Arc<Attachment>, role: Role) -> Result<Self, JoinError> {
+        let me = attachment.enter(role)?;
+        Ok(Self::joined(attachment, role, me.bits()))
+    }
+
+    pub(super) fn joined(attachment: &Arc<Attachment>, role: Role, me: u64) -> Self {
+        Self {
+            core: attachment.core(),
+            cursor: Private::new(0),
+            me: Private::new(me),
+            marker: NonNull::from(attachment.registry().me()),
+            system: attachment.system(),
+            role,
+            misses: Private::new(0),
+            rejected: Private::new(0),
+            patience: Patience::new(attachment.segment().header().spin_ns.into()),
+            attachment: Arc::clone(attachment),
+        }
+    }
+
+    /// Another handle of the same role. One that cannot join says so when it is used.
+    pub(super) fn another(&self) -> Self {
+        let me = self.attachment.enter(self.role).map_or(0, Owner::bits);
+        let end = Self::joined(&self.attachment, self.role, me);
+        end.cursor.set(self.cursor.get());
+        end
+    }
+
+    /// Who this handle acts as; joins first in a forked child.
+    #[inline]
+    pub(super) fn me(&self) -> Result<Owner, Stop> {
+        let me = self.me.get();
+        // SAFETY: points into `self.attachment`.
+        let marker = unsafe { self.marker.as_ref() };
+        if marker.load(Relaxed) == me && me != 0 { Ok(Owner::from_bits(me)) } else { self.join() }
+    }
+
+    /// Whether what was claimed as `me` is another process's: its parent's, after a fork.
+    #[inline]
+    pub(super) fn is_inherited(&self, me: u64) -> bool {
+        // SAFETY: points into `self.attachment`.
+        unsafe { self.marker.as_ref() }.load(Relaxed) != me
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn join(&self) -> Result<Owner, Stop> {
+        let me = self.attachment.enter(self.role).map_err(Stop::Join)?;
+        self.me.set(me.bits());
+        Ok(me)
+    }
+
+    /// After a commit, for the receivers. Returns whether the ring is closed.
+    #[inline]
+    pub(super) fn filled(&self) -> bool {
+        wait::after_publishing(&self.core.shared().control().filled.0, !self.system.membarrier, &self.system)
+    }
+
+    /// After an acknowledgement, for the senders.
+    #[inline]
+    pub(super) fn freed(&self) {
+        wait::after_publishing(&self.core.shared().control().freed.0, !self.system.membarrier, &self.system);
+    }
+
+    #[inline]
+    pub(super) fn claim(&self, until: Until) -> Result<Claim, Stop> {
+        let me = self.me()?;
+        match self.core.claim(&self.cursor, me, &*self.attachment) {
+            Ok(claim) => Ok(claim),
+            Err(Miss::Corrupt) => Err(Stop::Corrupt),
+            Err(Miss::NotNow) => self.persist(until, |_| stopped(self.core.claim(&self.cursor, me, &*self.attachment))),
+        }
+    }
+
+    #[inline]
+    pub(super) fn take(&self, until: Until) -> Result<Taken, Stop> {
+        let me = self.me()?;
+        match self.core.take(&self.cursor, me, &*self.attachment) {
+            Ok(taken) => Ok(taken),
+            Err(Miss::Corrupt) => Err(Stop::Corrupt),
+            Err(Miss::NotNow) => self.persist(until, |look| self.take_or_search(me, look)),
+        }
+    }
+
+    /// Takes the next message; if there is none, and it is time to or something was rejected, one of the dead's.
+    fn take_or_search(&self, me: Owner, look: Look) -> Result<Taken, Stop> {
+        let result = self.core.take(&self.cursor, me, &*self.attachment);
+        let rejected = self.core.shared().control().counters.0.rejected.load(Relaxed);
+        if result != Err(Miss::NotNow) || (look == Look::Glance && rejected == self.rejected.get()) {
+            return stopped(result);
+        }
+        let found = self.core.sweep(me, &*self.attachment);
+        if found.is_none() {
+            self.rejected.set(rejected);
+        }
+        // The search may have freed slots.
+        self.freed();
+        found.map_or_else(|| stopped(self.core.take(&self.cursor, me, &*self.attachment)), Ok)
+    }
+
+    pub(super) fn persist<T>(&self, until: Until, attempt: impl FnMut(Look) -> Result<T, Stop>) -> Result<T, Stop> {
+        self.attachment.persist(self.role, until, &self.patience, &self.misses, attempt)
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if self.me.get() != 0 {
+            self.attachment.leave(self.role, Owner::from_bits(self.me.get()));
+        }
+    }
+}
+
+/// A miss as the reason to stop.
+#[inline]
+fn stopped<T>(result: Result<T, Miss>) -> Result<T, Stop> {
+    result.map_err(|miss| match miss {
+        Miss::NotNow => Stop::NotNow,
+        Miss::Corrupt => Stop::Corrupt,
+    })
+}

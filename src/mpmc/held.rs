@@ -1,0 +1,129 @@
+//! Messages that were handed out: one, one without its receiver, and several.
+
+use super::end::End;
+use crate::attachment::Attachment;
+use crate::message::Message;
+use crate::received::{Hold, Run};
+use crate::registry::Role;
+use crate::ring::mpmc::Taken;
+use crate::sync::Ordering::Relaxed;
+use smallvec::SmallVec;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A message as a receiver holds it.
+#[derive(Debug)]
+pub struct Held<'a> {
+    pub(super) receiver: &'a End,
+    pub(super) taken: Taken,
+    pub(super) me: u64,
+}
+
+impl Hold for Held<'_> {
+    type Owned = OwnedHeld;
+
+    #[inline]
+    fn acknowledge(&mut self) {
+        if !self.receiver.is_inherited(self.me) {
+            self.receiver.core.acknowledge(self.taken);
+            self.receiver.freed();
+        }
+    }
+
+    fn reject(&mut self) {
+        if !self.receiver.is_inherited(self.me) {
+            self.receiver.core.reject(self.taken);
+            self.receiver.filled();
+        }
+    }
+
+    #[inline]
+    fn redelivered(&self) -> u32 {
+        self.taken.attempt
+    }
+
+    fn into_owned(self) -> OwnedHeld {
+        OwnedHeld { attachment: Arc::clone(&self.receiver.attachment), taken: self.taken, me: self.me }
+    }
+}
+
+/// A message held without its receiver.
+#[derive(Debug)]
+pub struct OwnedHeld {
+    attachment: Arc<Attachment>,
+    taken: Taken,
+    me: u64,
+}
+
+impl OwnedHeld {
+    fn is_inherited(&self) -> bool {
+        self.attachment.registry().me().load(Relaxed) != self.me
+    }
+}
+
+impl Hold for OwnedHeld {
+    type Owned = Self;
+
+    fn acknowledge(&mut self) {
+        if !self.is_inherited() {
+            self.attachment.core().acknowledge(self.taken);
+            self.attachment.announce(Role::Sender);
+        }
+    }
+
+    fn reject(&mut self) {
+        if !self.is_inherited() {
+            self.attachment.core().reject(self.taken);
+            self.attachment.announce(Role::Receiver);
+        }
+    }
+
+    fn redelivered(&self) -> u32 {
+        self.taken.attempt
+    }
+
+    fn into_owned(self) -> Self {
+        self
+    }
+}
+
+/// Several messages as a receiver holds them.
+#[derive(Debug)]
+pub struct HeldRun<'a, M: Message + ?Sized> {
+    pub(super) receiver: &'a End,
+    pub(super) taken: SmallVec<[Taken; 32]>,
+    pub(super) me: u64,
+    pub(super) _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.taken.len()
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> (*const u8, Option<usize>) {
+        let slots = self.receiver.core.shared();
+        let index = self.taken[place].index;
+        (slots.payload(index), slots.len::<M>(index))
+    }
+
+    fn redelivered(&self, place: usize) -> u32 {
+        self.taken[place].attempt
+    }
+
+    fn acknowledge(&mut self) {
+        if !self.receiver.is_inherited(self.me) {
+            self.taken.iter().for_each(|&taken| self.receiver.core.acknowledge(taken));
+            self.receiver.freed();
+        }
+    }
+
+    fn reject(&mut self) {
+        if !self.receiver.is_inherited(self.me) {
+            self.taken.iter().for_each(|&taken| self.receiver.core.reject(taken));
+            self.receiver.filled();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The receiving side.
+
+use super::end::End;
+use super::held::{Held, HeldRun};
+use super::{Batch, Received};
+use crate::attachment::Until;
+use crate::error::*;
+use crate::message::Message;
+use crate::received;
+use smallvec::SmallVec;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// The receiving side. Cloning it is cheap and gives each thread a handle of its own; one handle may also be shared.
+pub struct Receiver<M: Message + ?Sized> {
+    end: End,
+    _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> Receiver<M> {
+    pub(super) fn new(end: End) -> Self {
+        Self { end, _message: PhantomData }
+    }
+
+    /// The next message. Blocks while the ring is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and all senders have left or
+    /// died (and there was one). A message that another receiver holds does not count: should it come back, whoever
+    /// receives next gets it. Senders that must know use [`Sender::wait_acked`] before they leave.
+    #[inline]
+    pub fn recv(&self) -> Result<Received<'_, M>, RecvError> {
+        Ok(self.get(Until::Forever)?)
+    }
+
+    /// The next message, if one is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty), and as for [`recv`](Self::recv).
+    #[inline]
+    pub fn try_recv(&self) -> Result<Received<'_, M>, TryRecvError> {
+        Ok(self.get(Until::Now)?)
+    }
+
+    /// The next message. Blocks while the ring is empty, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout), and as for [`recv`](Self::recv).
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Received<'_, M>, RecvTimeoutError> {
+        Ok(self.get(Until::timeout(timeout))?)
+    }
+
+    /// The next message. Blocks while the ring is empty, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Received<'_, M>, RecvTimeoutError> {
+        Ok(self.get(Until::Deadline(deadline))?)
+    }
+
+    /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
+    /// empty.
+    ///
+    /// Nothing in the message is interpreted before it is copied: this is the way to receive from a process that is not
+    /// trusted to leave it alone meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so not
+    /// lost. Otherwise as for [`recv`](Self::recv).
+    pub fn recv_into(&self, buffer: &mut M) -> Result<usize, RecvError> {
+        Ok(received::copy_out(self.get(Until::Forever)?, buffer)?)
+    }
+
+    /// Copies the next message into `buffer`, if one is waiting: as [`recv_into`](Self::recv_into).
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty), and as for [`recv_into`](Self::recv_into).
+    pub fn try_recv_into(&self, buffer: &mut M) -> Result<usize, TryRecvError> {
+        Ok(received::copy_out(self.get(Until::Now)?, buffer)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them: as many as are waiting. Blocks while there is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    pub fn recv_many(&self, max: usize) -> Result<Batch<'_, M>, RecvError> {
+        Ok(self.get_many(max, Until::Forever)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them, if any is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_recv`](Self::try_recv).
+    pub fn try_recv_many(&self, max: usize) -> Result<Batch<'_, M>, TryRecvError> {
+        Ok(self.get_many(max, Until::Now)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them. Blocks while there is none, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_many_timeout(&self, max: usize, timeout: Duration) -> Result<Batch<'_, M>, RecvTimeoutError> {
+        Ok(self.get_many(max, Until::timeout(timeout))?)
+    }
+
+    /// Messages until the end of the stream. Blocks for each; ends with the first error.
+    pub fn iter(&self) -> impl Iterator<Item = Received<'_, M>> {
+        std::iter::from_fn(|| self.recv().ok())
+    }
+
+    /// The messages that are waiting. Never blocks.
+    pub fn try_iter(&self) -> impl Iterator<Item = Received<'_, M>> {
+        std::iter::from_fn(|| self.try_recv().ok())
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.end.core.positions().capacity() as usize
+    }
+
+    /// Longest message in bytes.
+    pub fn max_len(&self) -> usize {
+        self.end.core.shared().max_len()
+    }
+
+    /// Messages sent and not acknowledged, held ones included. Looks at every slot, and others go on meanwhile.
+    pub fn len(&self) -> usize {
+        self.end.core.backlog() as usize
+    }
+
+    /// Whether every message is acknowledged. If it says so, a sender may change that at once.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline]
+    fn get(&self, until: Until) -> Result<Received<'_, M>, Stop> {
+        let taken = self.end.take(until)?;
+        let slots = self.end.core.shared();
+        let held = Held { receiver: &self.end, taken, me: self.end.me.get() };
+        // SAFETY: the message is this receiver's until `held` is released, and aligned for `M`.
+        let message = unsafe { Received::new(slots.payload(taken.index), slots.len::<M>(taken.index), held) };
+        message.ok_or(Stop::Corrupt)
+    }
+
+    fn get_many(&self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
+        let first = self.end.take(until)?;
+        let me = self.end.me()?;
+        let mut run = HeldRun { receiver: &self.end, taken: SmallVec::new(), me: me.bits(), _message: PhantomData };
+        run.taken.push(first);
+        while run.taken.len() < max.max(1)
+            && let Ok(taken) = self.end.core.take(&self.end.cursor, me, &*self.end.attachment)
+        {
+            run.taken.push(taken);
+        }
+        // SAFETY: the messages are this receiver's until the run is released, and aligned for `M`.
+        Ok(unsafe { Batch::new(run) })
+    }
+}
+
+impl<M: Message + ?Sized> Clone for Receiver<M> {
+    fn clone(&self) -> Self {
+        Self { end: self.end.another(), _message: PhantomData }
+    }
+}
+
+impl<M: Message + ?Sized> fmt::Debug for Receiver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}

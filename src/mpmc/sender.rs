@@ -1,0 +1,313 @@
+//! The sending side.
+
+use super::Loan;
+use super::end::End;
+use crate::attachment::Until;
+use crate::error::*;
+use crate::loan::Lent;
+use crate::message::{self, Message};
+use crate::ring::mpmc::Claim;
+use crate::sync::Notes;
+use crate::wait;
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+use zerocopy::KnownLayout;
+
+/// The sending side. Cloning it is cheap and gives each thread a handle of its own; one handle may also be shared.
+///
+/// Dropping the last sender of the last process ends the stream: receivers get what was sent, then `Disconnected`.
+pub struct Sender<M: Message + ?Sized> {
+    end: End,
+    /// In which lap this handle last sent into each slot, counted from `base`.
+    sent: Notes,
+    base: u32,
+    _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> Sender<M> {
+    pub(super) fn new(end: End) -> Self {
+        let positions = end.core.positions();
+        // Half the laps that a note can tell away: slots never sent into match no lap for as long.
+        let base = (positions.lap(end.core.tail()) as u32).wrapping_sub(1 << 31);
+        Self { sent: Notes::new(positions.capacity() as usize), end, base, _message: PhantomData }
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and all receivers have left or died;
+    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`].
+    #[inline]
+    pub fn send(&self, message: &M) -> Result<(), SendError> {
+        Ok(self.put(message, Until::Forever)?)
+    }
+
+    /// Sends a copy of `message` if there is room. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full), and as for [`send`](Self::send).
+    #[inline]
+    pub fn try_send(&self, message: &M) -> Result<(), TrySendError> {
+        Ok(self.put(message, Until::Now)?)
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](SendTimeoutError::Timeout), and as for [`send`](Self::send).
+    pub fn send_timeout(&self, message: &M, timeout: Duration) -> Result<(), SendTimeoutError> {
+        Ok(self.put(message, Until::timeout(timeout))?)
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_deadline(&self, message: &M, deadline: Instant) -> Result<(), SendTimeoutError> {
+        Ok(self.put(message, Until::Deadline(deadline))?)
+    }
+
+    /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send); [`SendManyError::sent`] says how many messages were sent before.
+    pub fn send_many<I>(&self, messages: I) -> Result<usize, SendManyError>
+    where
+        I: IntoIterator,
+        I::Item: Borrow<M>,
+    {
+        let mut sent = 0;
+        for message in messages {
+            let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
+            self.put(message.borrow(), Until::Forever).map_err(fail)?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+
+    /// A free slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
+    /// ring is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[inline]
+    pub fn loan(&self, len: usize) -> Result<Loan<'_, M>, SendError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Forever)?)
+    }
+
+    /// A free slot, to be filled in place, if there is one. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_loan(&self, len: usize) -> Result<Loan<'_, M>, TrySendError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Now)?)
+    }
+
+    /// A free slot, to be filled in place. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_timeout(&self, len: usize, timeout: Duration) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::timeout(timeout))?)
+    }
+
+    /// A free slot for a sized message, to be filled in place. What it holds before is left over or zero. Blocks while the
+    /// ring is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[inline]
+    pub fn loan_uninit(&self) -> Result<Loan<'_, M>, SendError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Forever)?)
+    }
+
+    /// A free slot for a sized message, to be filled in place, if there is one. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_loan_uninit(&self) -> Result<Loan<'_, M>, TrySendError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Now)?)
+    }
+
+    /// Blocks until every message that this very handle sent is acknowledged; for ever if `timeout` is `None`.
+    ///
+    /// Acknowledged means that a receiver is done with it, not merely that it has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](WaitAckedError::Timeout); [`Disconnected`](WaitAckedError::Disconnected) if messages are left and all
+    /// receivers have left or died.
+    pub fn wait_acked(&self, timeout: Option<Duration>) -> Result<(), WaitAckedError> {
+        let until = timeout.map_or(Until::Forever, Until::timeout);
+        let (core, mut index) = (&self.end.core, 0);
+        let tail = core.positions().lap(core.tail());
+        let acked = |_| {
+            while index < core.positions().capacity() as usize {
+                // The note has 32 bits; the lap it means is the one nearest to the tail's.
+                let behind = (tail as u32).wrapping_sub(self.sent.get(index).wrapping_add(self.base)) as i32;
+                if core.is_unacknowledged(index, tail.wrapping_sub(behind as u64)) {
+                    return Err(Stop::NotNow);
+                }
+                index += 1;
+            }
+            Ok(())
+        };
+        Ok(self.end.persist(until, acked)?)
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.end.core.positions().capacity() as usize
+    }
+
+    /// Longest message in bytes.
+    pub fn max_len(&self) -> usize {
+        self.end.core.shared().max_len()
+    }
+
+    /// Messages sent and not acknowledged. Looks at every slot, and others go on meanwhile.
+    pub fn len(&self) -> usize {
+        self.end.core.backlog() as usize
+    }
+
+    /// Whether every message is acknowledged. If it says so, another sender may change that at once.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a message sent now would have to wait. If it says not, another sender may change that at once.
+    pub fn is_full(&self) -> bool {
+        !self.has_space()
+    }
+
+    /// Whether a message sent now would find room: as [`is_full`](Self::is_full), the other way round.
+    pub fn has_space(&self) -> bool {
+        self.end.core.has_space()
+    }
+
+    #[inline]
+    fn fits(&self, message: &M) -> Result<(), Stop> {
+        let (len, max) = (size_of_val(message), self.end.core.shared().max_len());
+        if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
+    }
+
+    #[inline]
+    fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
+        self.fits(message)?;
+        let claim = self.end.claim(until)?;
+        // SAFETY: the slot is claimed and the length was checked.
+        unsafe { self.end.core.shared().write(claim.index, message) };
+        self.publish(claim)
+    }
+
+    fn lend(&self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
+        let max = self.end.core.shared().max_len();
+        let len = len.unwrap_or(usize::MAX);
+        if len > max {
+            return Err(Stop::TooLarge { len, max });
+        }
+        if wait::is_closed(&self.end.core.shared().control().filled.0) {
+            return Err(Stop::Disconnected);
+        }
+        let claim = self.end.claim(until)?;
+        let me = self.end.me.get();
+        let slot =
+            Slot { sender: &self.end, notes: (&self.sent, self.base), claim, me, sized: message::is_sized::<M>() };
+        // SAFETY: the slot is claimed, has room for `len` bytes and is aligned for `M`.
+        unsafe { Loan::new(self.end.core.shared().payload(claim.index), len, slot) }
+    }
+
+    #[inline]
+    fn publish(&self, claim: Claim) -> Result<(), Stop> {
+        publish(&self.end, (&self.sent, self.base), claim)
+    }
+}
+
+/// Commits a filled slot, notes that it was this handle's, and wakes receivers.
+#[inline]
+fn publish(end: &End, notes: (&Notes, u32), claim: Claim) -> Result<(), Stop> {
+    end.core.commit(claim);
+    notes.0.set(claim.index, (claim.lap as u32).wrapping_sub(notes.1));
+    if end.filled() { withdraw(end, claim) } else { Ok(()) }
+}
+
+/// A message committed into a closed ring: taken back, unless a receiver was quicker.
+#[cold]
+fn withdraw(end: &End, claim: Claim) -> Result<(), Stop> {
+    if end.core.retract(claim) {
+        end.freed();
+        return Err(Stop::Disconnected);
+    }
+    Ok(())
+}
+
+impl<M: Message + ?Sized> Clone for Sender<M> {
+    fn clone(&self) -> Self {
+        Self::new(self.end.another())
+    }
+}
+
+impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+/// A claimed slot, as a loan has it.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    sender: &'a End,
+    notes: (&'a Notes, u32),
+    claim: Claim,
+    me: u64,
+    sized: bool,
+}
+
+impl Lent for Slot<'_> {
+    #[inline]
+    fn commit(&mut self, len: usize) -> Result<(), Stop> {
+        if self.sender.is_inherited(self.me) {
+            return Err(Stop::Join(JoinError::Inherited));
+        }
+        if !self.sized {
+            self.sender.core.shared().store_len(self.claim.index, len);
+        }
+        publish(self.sender, self.notes, self.claim)
+    }
+
+    fn abort(&mut self) {
+        if !self.sender.is_inherited(self.me) {
+            self.sender.core.abort(self.claim);
+            self.sender.freed();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the sender and the receiver have in common: who they act as, and what the role is worth after a fork.
+
+use crate::attachment::{Attachment, Until};
+use crate::error::{JoinError, Stop};
+use crate::owner::Owner;
+use crate::registry::Role;
+use crate::ring::position::Positions;
+use crate::ring::spsc::Shared;
+use crate::slots::{self, Slots};
+use crate::sync::{AtomicU64, Ordering::*, Private};
+use crate::wait::{self, Patience, System};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One handle's end of the ring, sending or receiving.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) slots: Slots,
+    pub(super) ring: Positions,
+    /// Who this handle acts as; not what `marker` says, in a forked child.
+    pub(super) me: u64,
+    pub(super) marker: NonNull<AtomicU64>,
+    pub(super) system: System,
+    pub(super) role: Role,
+    pub(super) misses: Private,
+    pub(super) patience: Patience,
+    pub(super) attachment: Arc<Attachment>,
+    /// A role has one user at a time.
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+// SAFETY: `marker` points into `attachment`, which is shared and outlives it; all else is plain numbers.
+unsafe impl Send for End {}
+
+impl End {
+    pub(super) fn enter(attachment: &Arc<Attachment>, role: Role) -> Result<Self, JoinError> {
+        let me = attachment.enter(role)?;
+        let header = attachment.segment().header();
+        Ok(Self {
+            slots: attachment.slots(),
+            ring: slots::positions(header),
+            me: me.bits(),
+            marker: NonNull::from(attachment.registry().me()),
+            system: attachment.system(),
+            role,
+            misses: Private::new(0),
+            patience: Patience::new(header.spin_ns.into()),
+            attachment: Arc::clone(attachment),
+            _not_sync: PhantomData,
+        })
+    }
+
+    /// Whether this handle came through a fork, so that the role is not this process's.
+    #[inline]
+    pub(super) fn is_inherited(&self) -> bool {
+        // SAFETY: points into `self.attachment`.
+        unsafe { self.marker.as_ref() }.load(Relaxed) != self.me
+    }
+
+    /// Takes the role on in a forked child. While the parent has it, waits a while: it may be about to drop its copy.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn join(&mut self, until: Until) -> Result<(), Stop> {
+        let patience = Instant::now() + Duration::from_secs(1);
+        loop {
+            match self.attachment.enter(self.role) {
+                Ok(me) => {
+                    self.me = me.bits();
+                    return Ok(());
+                }
+                Err(error) => {
+                    let now = Instant::now();
+                    let give_up = match until {
+                        Until::Now => true,
+                        Until::Deadline(deadline) => now >= deadline.min(patience),
+                        Until::Forever => now >= patience,
+                    };
+                    if give_up || !error.is_role_taken() {
+                        return Err(Stop::Join(error));
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+
+    /// After a commit, for the receiver. Returns whether the ring is closed.
+    #[inline]
+    pub(super) fn filled(&self) -> bool {
+        wait::after_publishing(&self.slots.control().filled.0, !self.system.membarrier, &self.system)
+    }
+
+    /// After an acknowledgement, for the sender.
+    #[inline]
+    pub(super) fn freed(&self) {
+        wait::after_publishing(&self.slots.control().freed.0, !self.system.membarrier, &self.system);
+    }
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.attachment.leave(self.role, Owner::from_bits(self.me));
+    }
+}
+
+/// Messages not acknowledged.
+pub(super) fn backlog(end: &End) -> usize {
+    // Head first: read the other way round, it could have overtaken the tail.
+    let head = end.ring.sound(end.slots.head().load(Acquire));
+    let tail = end.ring.sound(end.slots.tail().load(Acquire));
+    end.ring.distance(head, tail).min(end.ring.capacity()) as usize
+}

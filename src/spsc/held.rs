@@ -1,0 +1,241 @@
+//! Messages that were handed out: one, one without its receiver, and several; and the desk that hands them out.
+
+use super::end::End;
+use crate::attachment::{Attachment, Until};
+use crate::error::Stop;
+use crate::ledger::{Handed, Ledger};
+use crate::message::Message;
+use crate::received::{Hold, Run};
+use crate::registry::Role;
+use crate::ring::spsc::{Consumer, acknowledge};
+use crate::slots::Slots;
+use crate::sync::Ordering::*;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// The receiver without its message type, as its guards borrow it.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) end: End,
+    pub(super) consumer: Consumer<Slots>,
+    /// Present while messages are out in no simple order.
+    pub(super) ledger: Option<Arc<Ledger>>,
+}
+
+impl Desk {
+    pub(super) fn new(end: End) -> Self {
+        Self { consumer: Consumer::resume(end.slots, end.ring), end, ledger: None }
+    }
+
+    /// The next message to hand out, as position and slot.
+    #[inline]
+    pub(super) fn next(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
+        if !self.end.is_inherited()
+            && self.ledger.is_none()
+            && let Some(index) = self.consumer.peek()
+            && !self.consumer.is_again()
+        {
+            let start = self.consumer.position();
+            return Ok((Handed { start, end: self.consumer.take(1), redelivered: 0 }, index));
+        }
+        self.next_slow(until)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_slow(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
+        if self.end.is_inherited() {
+            self.end.join(until)?;
+            self.consumer = Consumer::resume(self.end.slots, self.end.ring);
+            self.ledger = None;
+        }
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.is_settled(self.consumer.position())) {
+            self.ledger = None;
+        }
+        let Self { end, consumer, ledger } = self;
+        let limit = end.attachment.segment().header().redelivery;
+        let attempt = |_| {
+            loop {
+                let handed = match ledger.as_ref().and_then(|ledger| ledger.next_returned()) {
+                    Some(handed) => handed,
+                    None => {
+                        consumer.peek().ok_or(Stop::NotNow)?;
+                        let start = consumer.position();
+                        let redelivered = if consumer.is_again() { count_again(end, start) } else { 0 };
+                        Handed { start, end: consumer.take(1), redelivered }
+                    }
+                };
+                let counters = &end.slots.control().counters.0;
+                if handed.redelivered <= limit {
+                    if handed.redelivered > 0 {
+                        counters.adopted.fetch_add(1, Relaxed);
+                    }
+                    return Ok((handed, end.ring.index(handed.start)));
+                }
+                counters.dropped.fetch_add(1, Relaxed);
+                settle(end, ledger.as_deref(), handed);
+            }
+        };
+        end.attachment.persist(end.role, until, &end.patience, &end.misses, attempt)
+    }
+
+    /// The ledger, opened for a message that will not simply be acknowledged next.
+    pub(super) fn ledger_from(&mut self, floor: u64) -> &Arc<Ledger> {
+        self.ledger.get_or_insert_with(|| Arc::new(Ledger::new(floor)))
+    }
+}
+
+/// Counts a delivery to a successor of a message that was out before.
+fn count_again(end: &End, start: u64) -> u32 {
+    let taken = &end.slots.control().taken.0;
+    let attempts = if taken.again.load(Relaxed) == start { taken.attempts.load(Relaxed) } else { 0 };
+    let attempts = attempts.saturating_add(1).min(15);
+    taken.again.store(start, Relaxed);
+    taken.attempts.store(attempts, Relaxed);
+    attempts as u32
+}
+
+/// Acknowledges one message.
+#[inline]
+fn settle(end: &End, ledger: Option<&Ledger>, handed: Handed) {
+    match ledger {
+        None => acknowledge(&end.slots, handed.end),
+        Some(ledger) => ledger.settle(handed, |floor| acknowledge(&end.slots, floor)),
+    }
+    end.freed();
+}
+
+/// A message as the receiver holds it.
+#[derive(Debug)]
+pub struct Held<'a> {
+    pub(super) desk: &'a mut Desk,
+    pub(super) handed: Handed,
+}
+
+impl Hold for Held<'_> {
+    type Owned = OwnedHeld;
+
+    #[inline]
+    fn acknowledge(&mut self) {
+        if !self.desk.end.is_inherited() {
+            settle(&self.desk.end, self.desk.ledger.as_deref(), self.handed);
+        }
+    }
+
+    fn reject(&mut self) {
+        if !self.desk.end.is_inherited() {
+            self.desk.end.slots.control().counters.0.rejected.fetch_add(1, Relaxed);
+            let handed = self.handed;
+            self.desk.ledger_from(handed.start).give_back(handed);
+        }
+    }
+
+    #[inline]
+    fn redelivered(&self) -> u32 {
+        self.handed.redelivered
+    }
+
+    fn into_owned(self) -> OwnedHeld {
+        let ledger = Arc::clone(self.desk.ledger_from(self.handed.start));
+        let (attachment, me) = (Arc::clone(&self.desk.end.attachment), self.desk.end.me);
+        OwnedHeld { attachment, ledger, me, handed: self.handed }
+    }
+}
+
+/// A message held without its receiver.
+#[derive(Debug)]
+pub struct OwnedHeld {
+    attachment: Arc<Attachment>,
+    ledger: Arc<Ledger>,
+    me: u64,
+    handed: Handed,
+}
+
+impl OwnedHeld {
+    fn is_inherited(&self) -> bool {
+        self.attachment.registry().me().load(Relaxed) != self.me
+    }
+}
+
+impl Hold for OwnedHeld {
+    type Owned = Self;
+
+    fn acknowledge(&mut self) {
+        if !self.is_inherited() {
+            let slots = self.attachment.slots();
+            self.ledger.settle(self.handed, |floor| acknowledge(&slots, floor));
+            self.attachment.announce(Role::Sender);
+        }
+    }
+
+    fn reject(&mut self) {
+        if !self.is_inherited() {
+            self.attachment.slots().control().counters.0.rejected.fetch_add(1, Relaxed);
+            self.ledger.give_back(self.handed);
+            self.attachment.announce(Role::Receiver);
+        }
+    }
+
+    fn redelivered(&self) -> u32 {
+        self.handed.redelivered
+    }
+
+    fn into_owned(self) -> Self {
+        self
+    }
+}
+
+/// Several messages as the receiver holds them: a run of positions.
+#[derive(Debug)]
+pub struct HeldRun<'a, M: Message + ?Sized> {
+    pub(super) desk: &'a mut Desk,
+    pub(super) first: Handed,
+    pub(super) end: u64,
+    pub(super) count: usize,
+    pub(super) _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> HeldRun<'_, M> {
+    #[inline]
+    fn position(&self, place: usize) -> u64 {
+        self.desk.end.ring.advance(self.first.start, place as u64)
+    }
+}
+
+impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
+    #[inline]
+    fn len(&self) -> usize {
+        self.count
+    }
+
+    #[inline]
+    fn at(&self, place: usize) -> (*const u8, Option<usize>) {
+        let index = self.desk.end.ring.index(self.position(place));
+        (self.desk.end.slots.payload(index), self.desk.end.slots.len::<M>(index))
+    }
+
+    fn redelivered(&self, place: usize) -> u32 {
+        if place == 0 { self.first.redelivered } else { 0 }
+    }
+
+    #[inline]
+    fn acknowledge(&mut self) {
+        if !self.desk.end.is_inherited() {
+            let all = Handed { end: self.end, ..self.first };
+            settle(&self.desk.end, self.desk.ledger.as_deref(), all);
+        }
+    }
+
+    fn reject(&mut self) {
+        if self.desk.end.is_inherited() {
+            return;
+        }
+        self.desk.end.slots.control().counters.0.rejected.fetch_add(self.count as u64, Relaxed);
+        for place in 0..self.count {
+            let start = self.position(place);
+            let end = self.desk.end.ring.next(start);
+            let handed = Handed { start, end, redelivered: self.first.redelivered };
+            self.desk.ledger_from(self.first.start).give_back(handed);
+        }
+    }
+}

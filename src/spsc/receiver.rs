@@ -1,0 +1,182 @@
+//! The receiving side.
+
+use super::end::{End, backlog};
+use super::held::{Desk, Held, HeldRun};
+use super::{Batch, OwnedReceived, Received};
+use crate::attachment::Until;
+use crate::error::*;
+use crate::message::Message;
+use crate::received;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+
+/// The receiving side.
+pub struct Receiver<M: Message + ?Sized> {
+    desk: Desk,
+    _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> Receiver<M> {
+    pub(super) fn new(end: End) -> Self {
+        Self { desk: Desk::new(end), _message: PhantomData }
+    }
+
+    /// The next message. Blocks while the ring is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and the sender has left or died
+    /// (and there was one); [`Join`](RecvError::Join) in a forked child while the parent keeps the role.
+    #[inline]
+    pub fn recv(&mut self) -> Result<Received<'_, M>, RecvError> {
+        Ok(self.get(Until::Forever)?)
+    }
+
+    /// The next message, if one is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty), and as for [`recv`](Self::recv).
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<Received<'_, M>, TryRecvError> {
+        Ok(self.get(Until::Now)?)
+    }
+
+    /// The next message. Blocks while the ring is empty, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout), and as for [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received<'_, M>, RecvTimeoutError> {
+        Ok(self.get(Until::timeout(timeout))?)
+    }
+
+    /// The next message. Blocks while the ring is empty, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Received<'_, M>, RecvTimeoutError> {
+        Ok(self.get(Until::Deadline(deadline))?)
+    }
+
+    /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
+    /// empty.
+    ///
+    /// Nothing in the message is interpreted before it is copied: this is the way to receive from a process that is not
+    /// trusted to leave it alone meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so not
+    /// lost. Otherwise as for [`recv`](Self::recv).
+    pub fn recv_into(&mut self, buffer: &mut M) -> Result<usize, RecvError> {
+        Ok(received::copy_out(self.get(Until::Forever)?, buffer)?)
+    }
+
+    /// Copies the next message into `buffer`, if one is waiting: as [`recv_into`](Self::recv_into).
+    ///
+    /// # Errors
+    ///
+    /// [`Empty`](TryRecvError::Empty), and as for [`recv_into`](Self::recv_into).
+    pub fn try_recv_into(&mut self, buffer: &mut M) -> Result<usize, TryRecvError> {
+        Ok(received::copy_out(self.get(Until::Now)?, buffer)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them: as many as are waiting. Blocks while there is none. They are
+    /// acknowledged together, with one store.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_many(&mut self, max: usize) -> Result<Batch<'_, M>, RecvError> {
+        Ok(self.get_many(max, Until::Forever)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them, if any is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_recv`](Self::try_recv).
+    #[inline]
+    pub fn try_recv_many(&mut self, max: usize) -> Result<Batch<'_, M>, TryRecvError> {
+        Ok(self.get_many(max, Until::Now)?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them. Blocks while there is none, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_many_timeout(&mut self, max: usize, timeout: Duration) -> Result<Batch<'_, M>, RecvTimeoutError> {
+        Ok(self.get_many(max, Until::timeout(timeout))?)
+    }
+
+    /// Messages until the end of the stream, each without a borrow of the receiver. Blocks for each; ends with the first
+    /// error.
+    pub fn iter(&mut self) -> impl Iterator<Item = OwnedReceived<M>> {
+        std::iter::from_fn(|| self.recv().ok().map(Received::into_owned))
+    }
+
+    /// The messages that are waiting, each without a borrow of the receiver. Never blocks.
+    pub fn try_iter(&mut self) -> impl Iterator<Item = OwnedReceived<M>> {
+        std::iter::from_fn(|| self.try_recv().ok().map(Received::into_owned))
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.desk.end.ring.capacity() as usize
+    }
+
+    /// Longest message in bytes.
+    pub fn max_len(&self) -> usize {
+        self.desk.end.slots.max_len()
+    }
+
+    /// Messages sent and not acknowledged, held ones included. If the sender lives, they may have become more.
+    pub fn len(&self) -> usize {
+        backlog(&self.desk.end)
+    }
+
+    /// Whether every message is acknowledged. If it says so, the sender may change that at once.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline]
+    fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
+        let (handed, index) = self.desk.next(until)?;
+        let slots = self.desk.end.slots;
+        let held = Held { desk: &mut self.desk, handed };
+        // SAFETY: the message is the receiver's until `held` is released, and aligned for `M`.
+        let message = unsafe { Received::new(slots.payload(index), slots.len::<M>(index), held) };
+        message.ok_or(Stop::Corrupt)
+    }
+
+    #[inline]
+    fn get_many(&mut self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
+        let desk = &mut self.desk;
+        let (first, _) = desk.next(until)?;
+        let mut end = first.end;
+        let mut count = 1;
+        // What came out of line comes alone.
+        if max > 1 && first.redelivered == 0 && desk.ledger.is_none() {
+            let more = desk.consumer.backlog(max as u64 - 1).min(max as u64 - 1);
+            if more > 0 {
+                end = desk.consumer.take(more);
+                count += more as usize;
+            }
+        }
+        let run = HeldRun { desk, first, end, count, _message: PhantomData };
+        // SAFETY: the messages are the receiver's until the run is released, and aligned for `M`.
+        Ok(unsafe { Batch::new(run) })
+    }
+}
+
+impl<M: Message + ?Sized> fmt::Debug for Receiver<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}

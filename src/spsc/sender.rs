@@ -1,0 +1,376 @@
+//! The sending side.
+
+use super::Loan;
+use super::end::{End, backlog};
+use crate::attachment::Until;
+use crate::error::*;
+use crate::loan::Lent;
+use crate::message::{self, Message};
+use crate::ring::spsc::Producer;
+use crate::slots::Slots;
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, Instant};
+use zerocopy::KnownLayout;
+
+/// The sending side.
+///
+/// Dropping it ends the stream, unless another takes the role first: the receiver gets what was sent, then `Disconnected`.
+pub struct Sender<M: Message + ?Sized> {
+    end: End,
+    producer: Producer<Slots>,
+    _message: PhantomData<fn(&M)>,
+}
+
+impl<M: Message + ?Sized> Sender<M> {
+    pub(super) fn new(end: End) -> Self {
+        Self { producer: Producer::resume(end.slots, end.ring), end, _message: PhantomData }
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and the receiver has left or died;
+    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`];
+    /// [`Join`](SendError::Join) in a forked child while the parent keeps the role.
+    #[inline]
+    pub fn send(&mut self, message: &M) -> Result<(), SendError> {
+        Ok(self.put(message, Until::Forever)?)
+    }
+
+    /// Sends a copy of `message` if there is room. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full), and as for [`send`](Self::send).
+    #[inline]
+    pub fn try_send(&mut self, message: &M) -> Result<(), TrySendError> {
+        Ok(self.put(message, Until::Now)?)
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](SendTimeoutError::Timeout), and as for [`send`](Self::send).
+    pub fn send_timeout(&mut self, message: &M, timeout: Duration) -> Result<(), SendTimeoutError> {
+        Ok(self.put(message, Until::timeout(timeout))?)
+    }
+
+    /// Sends a copy of `message`. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_deadline(&mut self, message: &M, deadline: Instant) -> Result<(), SendTimeoutError> {
+        Ok(self.put(message, Until::Deadline(deadline))?)
+    }
+
+    /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
+    ///
+    /// They are published a run at a time, with one store: when the free slots are filled, and at the end. So none can be
+    /// received before either; an iterator that yields slowly should be sent one by one.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send); [`SendManyError::sent`] says how many messages were sent before.
+    #[inline]
+    pub fn send_many<I>(&mut self, messages: I) -> Result<usize, SendManyError>
+    where
+        I: IntoIterator,
+        I::Item: Borrow<M>,
+    {
+        let mut messages = messages.into_iter();
+        let mut sent = 0;
+        loop {
+            let room = match self.room(&messages) {
+                Ok(room) => room,
+                Err(stop) => return Err(SendManyError { sent, error: stop.into() }),
+            };
+            let mut run = Filled { sender: self, count: 0 };
+            let stop = run.fill(&mut messages, room);
+            let published = run.count;
+            drop(run);
+            sent += published as usize;
+            if let Err(stop) = stop {
+                return Err(SendManyError { sent, error: stop.into() });
+            }
+            if published < room {
+                return Ok(sent);
+            }
+        }
+    }
+
+    /// The next slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
+    /// ring is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[inline]
+    pub fn loan(&mut self, len: usize) -> Result<Loan<'_, M>, SendError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Forever)?)
+    }
+
+    /// The next slot, to be filled in place, if it is free. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_loan(&mut self, len: usize) -> Result<Loan<'_, M>, TrySendError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Now)?)
+    }
+
+    /// The next slot, to be filled in place. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_timeout(&mut self, len: usize, timeout: Duration) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::timeout(timeout))?)
+    }
+
+    /// The next slot for a sized message, to be filled in place. What it holds before is left over or zero. Blocks while
+    /// the ring is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[inline]
+    pub fn loan_uninit(&mut self) -> Result<Loan<'_, M>, SendError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Forever)?)
+    }
+
+    /// The next slot for a sized message, to be filled in place, if it is free. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_loan_uninit(&mut self) -> Result<Loan<'_, M>, TrySendError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Now)?)
+    }
+
+    /// Blocks until every message sent so far is acknowledged; for ever if `timeout` is `None`.
+    ///
+    /// Acknowledged means that the receiver is done with it, not merely that it has it.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](WaitAckedError::Timeout); [`Disconnected`](WaitAckedError::Disconnected) if messages are left and the
+    /// receiver has left or died.
+    pub fn wait_acked(&mut self, timeout: Option<Duration>) -> Result<(), WaitAckedError> {
+        let until = timeout.map_or(Until::Forever, Until::timeout);
+        let (end, producer) = (&self.end, &self.producer);
+        let acked = |_| if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::NotNow) };
+        Ok(end.attachment.persist(end.role, until, &end.patience, &end.misses, acked)?)
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.end.ring.capacity() as usize
+    }
+
+    /// Longest message in bytes.
+    pub fn max_len(&self) -> usize {
+        self.end.slots.max_len()
+    }
+
+    /// Messages sent and not acknowledged. If the receiver lives, they may have become fewer.
+    pub fn len(&self) -> usize {
+        backlog(&self.end)
+    }
+
+    /// Whether every message is acknowledged.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a message sent now would have to wait. If it says so, the receiver may change that at once; if not, nobody
+    /// but this sender can.
+    pub fn is_full(&self) -> bool {
+        self.len() == self.capacity()
+    }
+
+    /// Whether a message sent now finds room: as [`is_full`](Self::is_full), the other way round.
+    pub fn has_space(&self) -> bool {
+        !self.is_full()
+    }
+
+    #[inline]
+    fn fits(&self, message: &M) -> Result<(), Stop> {
+        let (len, max) = (size_of_val(message), self.end.slots.max_len());
+        if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
+    }
+
+    #[inline]
+    fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
+        self.fits(message)?;
+        let index = self.claim(until)?;
+        // SAFETY: the slot is the sender's and the length was checked.
+        unsafe { self.end.slots.write(index, message) };
+        self.publish(1)
+    }
+
+    /// The next slot.
+    #[inline]
+    fn claim(&mut self, until: Until) -> Result<usize, Stop> {
+        if !self.end.is_inherited()
+            && let Some(index) = self.producer.claim()
+        {
+            return Ok(index);
+        }
+        self.claim_slow(until)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_slow(&mut self, until: Until) -> Result<usize, Stop> {
+        if self.end.is_inherited() {
+            self.end.join(until)?;
+            self.producer = Producer::resume(self.end.slots, self.end.ring);
+        }
+        let (end, producer) = (&self.end, &mut self.producer);
+        if end.attachment.is_closed() {
+            return Err(Stop::Disconnected);
+        }
+        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
+        end.attachment.persist(end.role, until, &end.patience, &end.misses, attempt)
+    }
+
+    /// Commits filled slots and wakes the receiver.
+    #[inline]
+    fn publish(&mut self, count: u64) -> Result<(), Stop> {
+        self.producer.commit(count);
+        if self.end.filled() { self.after_close() } else { Ok(()) }
+    }
+
+    /// A message committed into a closed ring: received all the same, or not, but no further one will be.
+    #[cold]
+    fn after_close(&mut self) -> Result<(), Stop> {
+        self.producer.forget();
+        if self.producer.is_acknowledged(self.producer.tail()) { Ok(()) } else { Err(Stop::Disconnected) }
+    }
+
+    /// Free slots for what `messages` will yield, at least one if it yields at all.
+    #[inline]
+    fn room<I: Iterator>(&mut self, messages: &I) -> Result<u64, Stop> {
+        let (least, most) = messages.size_hint();
+        if most == Some(0) {
+            return Ok(1);
+        }
+        if self.end.is_inherited() || self.producer.claim().is_none() {
+            self.claim_slow(Until::Forever)?;
+        }
+        Ok(self.producer.room(least.max(1) as u64))
+    }
+
+    fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
+        let max = self.end.slots.max_len();
+        let len = len.unwrap_or(usize::MAX);
+        if len > max {
+            return Err(Stop::TooLarge { len, max });
+        }
+        let index = self.claim(until)?;
+        let start = self.end.slots.payload(index);
+        let slot = Slot { end: &self.end, producer: &mut self.producer, index, sized: message::is_sized::<M>() };
+        // SAFETY: the slot is the sender's, has room for `len` bytes and is aligned for `M`.
+        unsafe { Loan::new(start, len, slot) }
+    }
+}
+
+/// Slots filled and not published yet; published when this goes, so also when the iterator that yields them panics.
+struct Filled<'a, M: Message + ?Sized> {
+    sender: &'a mut Sender<M>,
+    count: u64,
+}
+
+impl<M: Message + ?Sized> Filled<'_, M> {
+    #[inline]
+    fn fill<I: Iterator>(&mut self, messages: &mut I, room: u64) -> Result<(), Stop>
+    where
+        I::Item: Borrow<M>,
+    {
+        while self.count < room {
+            // Up to the end of the lap the slots follow each other.
+            let index = self.sender.producer.slot(self.count);
+            let straight = (room - self.count).min(self.sender.end.ring.capacity() - index as u64);
+            for ahead in 0..straight {
+                let Some(message) = messages.next() else { return Ok(()) };
+                let message = message.borrow();
+                self.sender.fits(message)?;
+                // SAFETY: the slot is the sender's, within the room, and the length was checked.
+                unsafe { self.sender.end.slots.write(index + ahead as usize, message) };
+                self.count += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<M: Message + ?Sized> Drop for Filled<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.count > 0 {
+            // A ring closed meanwhile is noticed by the next claim.
+            let _ = self.sender.publish(self.count);
+        }
+    }
+}
+
+impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+/// The slot at the tail, as a loan has it.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    end: &'a End,
+    producer: &'a mut Producer<Slots>,
+    index: usize,
+    sized: bool,
+}
+
+impl Lent for Slot<'_> {
+    #[inline]
+    fn commit(&mut self, len: usize) -> Result<(), Stop> {
+        if self.end.is_inherited() {
+            return Err(Stop::Join(JoinError::Inherited));
+        }
+        if !self.sized {
+            self.end.slots.store_len(self.index, len);
+        }
+        self.producer.commit(1);
+        if self.end.filled() {
+            self.producer.forget();
+            if !self.producer.is_acknowledged(self.producer.tail()) {
+                return Err(Stop::Disconnected);
+            }
+        }
+        Ok(())
+    }
+
+    fn abort(&mut self) {
+        // Nothing was said of the slot yet: the next message simply overwrites it.
+    }
+}
