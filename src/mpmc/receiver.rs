@@ -29,7 +29,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     ///
     /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and all senders have left or
     /// died (and there was one). A message that another receiver holds does not count: should it come back, whoever
-    /// receives next gets it. Senders that must know use [`Sender::wait_acked`] before they leave.
+    /// receives next gets it. Senders that must know use [`Sender::wait_acked`](super::Sender::wait_acked) before they leave.
     #[inline]
     pub fn recv(&self) -> Result<Received<'_, M>, RecvError> {
         Ok(self.get(Until::Forever)?)

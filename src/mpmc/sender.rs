@@ -39,7 +39,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and all receivers have left or died;
-    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`].
+    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len).
     #[inline]
     pub fn send(&self, message: &M) -> Result<(), SendError> {
         Ok(self.put(message, Until::Forever)?)

@@ -33,7 +33,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and the receiver has left or died;
-    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`];
+    /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len);
     /// [`Join`](SendError::Join) in a forked child while the parent keeps the role.
     #[inline]
     pub fn send(&mut self, message: &M) -> Result<(), SendError> {
