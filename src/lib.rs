@@ -132,3 +132,8 @@ pub use self::{
 };
 #[cfg(not(loom))]
 pub use zerocopy;
+
+// The README's examples are tests too.
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../README.md")]
+struct Readme;

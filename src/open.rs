@@ -6,7 +6,7 @@ use crate::layout::Flavour;
 use crate::message::{Message, Shape};
 use crate::options::Options;
 use crate::os::file;
-use crate::segment::{self, Expected, Life, Segment};
+use crate::segment::{self, Expected, Life, Replace, Segment};
 use crate::stats::{self, Stats};
 use std::fmt;
 use std::marker::PhantomData;
@@ -38,7 +38,8 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// are all gone is replaced, with whatever messages were left in it.
     ///
     /// The name is removed when the last process that has the ring open leaves it in order and no unacknowledged message is
-    /// left in it (or it was closed); see [`Options::keep_open`] for one that stays.
+    /// left in it (or it was closed); see [`Options::keep_open`] for one that stays. Who starts others that are to open it
+    /// keeps its own handle until they have.
     ///
     /// # Errors
     ///
@@ -47,8 +48,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace) if shared
     /// memory is full.
     pub fn create(name: &str, options: &Options) -> Result<Self, OpenError> {
-        let wish = options.wish::<M>(K::FLAVOUR)?;
-        Self::attach(Segment::create(name, &wish, options.mode_bits(), options.prefaults()))
+        Self::create_replacing(name, options, Replace::Dead)
     }
 
     /// Opens the ring of a name. Its options are those it was created with.
@@ -80,7 +80,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
                 Err(error) => Some(error),
                 opened => return opened,
             };
-            match (Self::create(name, options), unusable) {
+            match (Self::create_replacing(name, options, Replace::Unusable(Self::expected()?)), unusable) {
                 (Err(OpenError::AlreadyExists { .. }), Some(error)) => return Err(error),
                 (Err(OpenError::AlreadyExists { .. }), None) => match Self::open(name) {
                     Err(error) if error.is_not_found() => {}
@@ -113,14 +113,32 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
         Self::attach(Segment::from_fd(fd.into(), &Self::expected()?))
     }
 
-    /// The descriptor of the ring's memory, to be passed to another process: over a Unix socket, or inherited. It is
-    /// close-on-exec; duplicate it without that flag for a program that is executed.
+    /// The descriptor of the ring's memory, to be passed to another process: over a Unix socket, or inherited.
+    ///
+    /// It is close-on-exec. The way to hand it to a program that is started, without numbers and without unsafe code, is as
+    /// its standard input:
+    ///
+    /// ```no_run
+    /// use ringmail::{Options, spsc};
+    /// use std::process::{Command, Stdio};
+    ///
+    /// let ring = spsc::Ring::<[u8]>::anonymous(&Options::new())?;
+    /// Command::new("worker").stdin(Stdio::from(ring.as_fd().try_clone_to_owned()?)).spawn()?;
+    /// // In the worker:
+    /// use std::os::fd::AsFd;
+    /// let ring = spsc::Ring::<[u8]>::from_fd(std::io::stdin().as_fd().try_clone_to_owned()?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.attachment.segment().file()
     }
 
     /// Ends the stream, for everybody. Receivers still get what was sent, then
     /// [`Disconnected`](crate::RecvError::Disconnected); senders get it at once. Cannot be undone.
+    ///
+    /// It is how a sender says that it has finished, where a receiver must tell that from a death (both are `Disconnected`,
+    /// but only then [`is_closed`](Self::is_closed)); and how a parent whose children died before they joined ends the
+    /// waiting for them.
     ///
     /// A send that overlaps with it either fails or its message can be received. (In an `spsc` ring it may fail and the
     /// message be received all the same.)
@@ -147,6 +165,11 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// participant: microseconds to milliseconds.
     pub fn stats(&self) -> Stats {
         stats::of(&self.attachment)
+    }
+
+    fn create_replacing(name: &str, options: &Options, replace: Replace) -> Result<Self, OpenError> {
+        let wish = options.wish::<M>(K::FLAVOUR)?;
+        Self::attach(Segment::create(name, &wish, options.mode_bits(), options.prefaults(), replace))
     }
 
     fn expected() -> Result<Expected, OpenError> {

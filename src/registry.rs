@@ -177,11 +177,16 @@ impl Registry {
         if self.seen_alive[index].get() == now {
             return true;
         }
-        let alive = lock::is_held(segment.file(), lock::participant(index as u32)).unwrap_or(true);
+        let alive = self.probe(segment, index);
         if alive {
             self.seen_alive[index].set(now);
         }
         alive
+    }
+
+    /// What the kernel says of another process's place, now.
+    fn probe(&self, segment: &Segment, index: usize) -> bool {
+        lock::is_held(segment.file(), lock::participant(index as u32)).unwrap_or(true)
     }
 
     fn is_me(&self, index: usize) -> bool {
@@ -190,15 +195,15 @@ impl Registry {
     }
 
     fn living<'a>(&'a self, segment: &'a Segment, role: Role) -> impl Iterator<Item = &'a Participant> {
-        segment.participants().iter().enumerate().filter_map(move |(index, record)| {
-            let present = record.generation.load(Acquire) != 0 && role.count(record).load(Acquire) > 0;
-            (present && self.is_alive(segment, index)).then_some(record)
-        })
+        present(segment, role).filter(|&(index, _)| self.is_alive(segment, index)).map(|(_, record)| record)
     }
 
     /// The process that has a role, for an error message; 0 where it is just leaving.
     fn holder(&self, segment: &Segment, role: Role) -> u32 {
-        self.living(segment, role).next().map_or(0, |record| record.pid.load(Relaxed))
+        // Asked afresh: a predecessor that was alive milliseconds ago is not the one.
+        let mut present = present(segment, role);
+        let holder = present.find(|&(index, _)| self.is_me(index) || self.probe(segment, index));
+        holder.map_or(0, |(_, record)| record.pid.load(Relaxed))
     }
 
     /// The opening with this process's locks; in a forked child, a new one.
@@ -222,6 +227,12 @@ struct Errno;
 
 impl Errno {
     const AGAIN: i32 = 11;
+}
+
+/// The places whose owners, dead or alive, have a handle of `role`.
+fn present(segment: &Segment, role: Role) -> impl Iterator<Item = (usize, &Participant)> {
+    let records = segment.participants().iter().enumerate();
+    records.filter(move |(_, record)| record.generation.load(Acquire) != 0 && role.count(record).load(Acquire) > 0)
 }
 
 /// Finds a place in the table that no live process has, and takes it.

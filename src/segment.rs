@@ -44,6 +44,15 @@ pub struct Expected {
     pub shape: Shape,
 }
 
+/// Which ring a creator replaces, of those that nobody has open.
+#[derive(Clone, Copy, Debug)]
+pub enum Replace {
+    /// Any.
+    Dead,
+    /// One that could not be opened as is expected: any other may have come meanwhile, and hold messages.
+    Unusable(Expected),
+}
+
 /// One mapped ring.
 #[derive(Debug)]
 pub struct Segment {
@@ -91,8 +100,14 @@ impl Segment {
         Ok((Self::map(file, header, None, prefault)?, life))
     }
 
-    /// Makes a segment under a name, replacing one of which everybody is dead.
-    pub fn create(name: &str, wish: &Wish, mode: u32, prefault: bool) -> Result<(Self, Life), OpenError> {
+    /// Makes a segment under a name, in place of one of which everybody is dead if `replace` says so.
+    pub fn create(
+        name: &str,
+        wish: &Wish,
+        mode: u32,
+        prefault: bool,
+        replace: Replace,
+    ) -> Result<(Self, Life), OpenError> {
         check_name(name)?;
         let header = plan(wish)?;
         let path = file::path_of(name);
@@ -102,7 +117,7 @@ impl Segment {
         let life = begin(file.as_fd())?;
         let segment = Self::map(file, header, Some(path.clone()), prefault)?;
         while !file::link(segment.file.as_fd(), &path).map_err(refused)? {
-            if !remove_dead(&path, name, |_| true)? {
+            if !remove_dead(&path, name, replace)? {
                 end(life);
                 return Err(OpenError::AlreadyExists { name: name.to_owned() });
             }
@@ -227,15 +242,15 @@ pub fn unlink(name: &str) -> Result<(), OpenError> {
     }
 }
 
-/// Removes a ring that nobody has open, if `unwanted` agrees to its header. `false`: somebody lives in it, or it is wanted.
-pub fn remove_dead(path: &Path, name: &str, unwanted: impl FnOnce(&Header) -> bool) -> Result<bool, OpenError> {
+/// Removes a ring that nobody has open, if `replace` says so. `false`: somebody lives in it, or it is wanted.
+fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenError> {
     let file = match file::open(path) {
         Ok(file) => file,
         // Gone meanwhile: that will do.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(named(error, name)),
     };
-    file::regular_len(file.as_fd())?;
+    let len = file::regular_len(file.as_fd())?;
     let mut header = Header::new_zeroed();
     let read = file::read_start(file.as_fd(), header.as_mut_bytes()).map_err(OpenError::Io)?;
     if read < size_of::<Header>() || header.magic != MAGIC {
@@ -248,7 +263,9 @@ pub fn remove_dead(path: &Path, name: &str, unwanted: impl FnOnce(&Header) -> bo
     if !file::is_at(file.as_fd(), path).map_err(OpenError::Io)? {
         return Ok(true);
     }
-    if !unwanted(&header) {
+    if let Replace::Unusable(expected) = replace
+        && check(file.as_fd(), len, &expected).is_ok()
+    {
         return Ok(false);
     }
     file::unlink(path).map(|_| true).map_err(|error| named(error, name))

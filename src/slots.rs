@@ -69,6 +69,12 @@ impl Slots {
         unsafe { self.payloads.add(index * self.payload_stride) }
     }
 
+    /// Bytes from one payload to the next.
+    #[inline]
+    pub fn payload_stride(&self) -> usize {
+        self.payload_stride
+    }
+
     #[inline]
     fn record(&self, index: usize) -> *mut u8 {
         // SAFETY: as for the payload.
@@ -106,6 +112,13 @@ impl Slots {
         }
         let len = self.length(index).load(Relaxed) as usize;
         (len <= self.max_len).then_some(len)
+    }
+
+    /// Copies a sized message out. In a slot that is not the caller's the value is some mixture of messages.
+    #[inline]
+    pub fn read<M: Message>(&self, index: usize) -> M {
+        // SAFETY: the payload has room for an `M`, is aligned for it, and any bytes are a value of `M: FromBytes`.
+        unsafe { core::ptr::read(self.payload(index).cast::<M>()) }
     }
 
     /// Copies a message in. Its length was checked.

@@ -6,11 +6,36 @@
 pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
 
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub use self::model::{AtomicU32, AtomicU64, mutant};
+#[cfg(loom)]
+pub use loom::sync::atomic::{Ordering, fence};
+
+#[cfg(loom)]
+pub mod model;
 
 /// Under loom the fence that stands in for membarrier is a real one, so the compiler's is empty.
 #[cfg(loom)]
 pub fn compiler_fence(_: Ordering) {}
+
+/// A mistake that the core makes only under the model checker, to prove that it would be caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A receiver that goes round a slow writer takes the first message of its first scan.
+    SinglePass,
+    /// A receiver passes a slot being filled as soon as it was skipped, though its message will still carry the older lap.
+    PassWriting,
+    /// A sender passes over a held slot though nothing can be claimed beyond.
+    Unproductive,
+    /// A receiver reads a slot's word before its skip.
+    WordFirst,
+}
+
+/// Whether to make that mistake.
+#[cfg(not(loom))]
+#[inline(always)]
+pub const fn mutant(_: Mutant) -> bool {
+    false
+}
 
 /// One relaxed turn of a spin loop.
 #[cfg(not(loom))]

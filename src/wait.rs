@@ -86,12 +86,18 @@ pub enum Look {
 #[inline]
 pub fn after_publishing(word: &AtomicU32, fenced: bool, system: &impl Sleep) -> bool {
     if fenced {
-        fence(SeqCst);
-    } else {
-        compiler_fence(SeqCst);
+        full_fence();
     }
+    compiler_fence(SeqCst);
     let seen = word.load(Relaxed);
     seen & (WAITERS | CLOSED) != 0 && wake(word, seen, system)
+}
+
+/// Out of line, so that rings that do without are not slowed by jumping over it.
+#[cold]
+#[inline(never)]
+fn full_fence() {
+    fence(SeqCst);
 }
 
 /// Wakes everybody who may be asleep, and says whether the ring is closed.
@@ -131,17 +137,22 @@ pub fn is_closed(word: &AtomicU32) -> bool {
     word.load(Relaxed) & CLOSED != 0
 }
 
-/// How long a handle spins before it sleeps: long while that pays, briefly while it does not.
+/// How long a handle spins before it sleeps, and how long it rests before it looks again: learned from what came of it.
 #[derive(Debug)]
 pub struct Patience {
     now_ns: Private,
     max_ns: u64,
+    /// Where the handle was at its last miss, how many it had, and how long it rested then.
+    progress: Private,
+    misses: Private,
+    rest: Private,
 }
 
 impl Patience {
     /// Spins for at most `max_ns` nanoseconds.
     pub fn new(max_ns: u64) -> Self {
-        Self { now_ns: Private::new(max_ns), max_ns }
+        let zero = || Private::new(0);
+        Self { now_ns: Private::new(max_ns), max_ns, progress: zero(), misses: zero(), rest: zero() }
     }
 
     /// The least that a handle spins: less than a microsecond buys nothing against a wake-up of fifteen.
@@ -156,23 +167,54 @@ impl Patience {
     fn wasted(&self) {
         self.now_ns.set((self.now_ns.get() / 2).max(self.floor()));
     }
+
+    /// Relaxed turns to rest after a miss at `progress`.
+    ///
+    /// A receiver that looks the instant a message is there takes the cache line from a sender who is about to write the
+    /// next one into it: then every message costs a transfer or three, and both crawl in lockstep. If it rests a little,
+    /// many messages come at the price of one. But where messages come one at a time, resting is just latency. So: as long
+    /// as several messages came since the last miss, rest, and longer each time; else not, but for one miss in 32, to see.
+    fn rest(&self, progress: u64) -> u32 {
+        let came = progress.wrapping_sub(self.progress.get());
+        let misses = self.misses.get().wrapping_add(1);
+        self.progress.set(progress);
+        self.misses.set(misses);
+        let rest = match came {
+            0..=2 if misses.is_multiple_of(32) => 16,
+            0..=2 => 0,
+            _ => (self.rest.get() * 2).clamp(4, LONGEST_REST.into()),
+        };
+        self.rest.set(rest);
+        rest as u32
+    }
 }
 
-/// Turns of a spin between two looks at the clock.
+/// What a waiter's spin should know of the ring.
+#[derive(Clone, Copy, Debug)]
+pub enum Side {
+    /// A sender before a full ring of so many slots.
+    Sender(u64),
+    /// A receiver before an empty ring, at this position.
+    Receiver(u64),
+}
+
+/// Relaxed turns of a spin between two looks at the clock.
 const TURNS: u32 = 16;
 
-/// Calls `attempt` until it yields something or the deadline passes: spins, then sleeps on `word`.
+/// How long a spin keeps its core to itself.
+const YIELD_AFTER: Duration = Duration::from_micros(2);
+
+/// After a miss, calls `attempt` until it yields something or the deadline passes: spins, then sleeps on `word`.
 pub fn wait<T>(
     word: &AtomicU32,
     system: &impl Sleep,
     patience: &Patience,
+    side: Side,
     deadline: Option<Instant>,
     mut attempt: impl FnMut(Look) -> Option<T>,
 ) -> Option<T> {
-    if let Some(done) = attempt(Look::Glance) {
-        return Some(done);
-    }
-    if let Some(done) = spin(patience, deadline, &mut attempt) {
+    // The caller has just missed. To look again at once would be to take the first of many messages, and the line with it.
+    if let Some(done) = spin(patience, side, deadline, &mut attempt) {
         return Some(done);
     }
     let mut slept = false;
@@ -207,8 +249,20 @@ pub fn wait<T>(
     }
 }
 
+/// The most relaxed turns between two looks: under two microseconds.
+const LONGEST_REST: u32 = 64;
+
 /// The spin before the first sleep. It gives way to other threads after a microsecond or so: the peer may need this core.
-fn spin<T>(patience: &Patience, deadline: Option<Instant>, attempt: &mut impl FnMut(Look) -> Option<T>) -> Option<T> {
+///
+/// A sender before a full ring rests a little longer each time, up to a sixteenth of what the receivers have to deal with:
+/// looking at every turn, it would take the cache line away from a receiver for each single slot that comes free, and
+/// then fill that slot in the very line being read. A receiver rests once: see [`Patience::rest`].
+fn spin<T>(
+    patience: &Patience,
+    side: Side,
+    deadline: Option<Instant>,
+    attempt: &mut impl FnMut(Look) -> Option<T>,
+) -> Option<T> {
     if cfg!(loom) || patience.now_ns.get() == 0 {
         return None;
     }
@@ -217,21 +271,27 @@ fn spin<T>(patience: &Patience, deadline: Option<Instant>, attempt: &mut impl Fn
     if let Some(deadline) = deadline {
         end = end.min(deadline);
     }
-    let mut round = 0_u32;
+    let (mut rest, longest) = match side {
+        Side::Sender(capacity) => (1, (capacity / 16).clamp(1, LONGEST_REST.into()) as u32),
+        Side::Receiver(position) => (patience.rest(position), 1),
+    };
+    let mut turns = 0;
     loop {
-        for _ in 0..TURNS {
-            if let Some(done) = attempt(Look::Glance) {
-                patience.paid();
-                return Some(done);
+        (0..rest).for_each(|_| pause());
+        if let Some(done) = attempt(Look::Glance) {
+            patience.paid();
+            return Some(done);
+        }
+        turns += rest;
+        rest = (rest * 2).clamp(1, longest);
+        if turns >= TURNS {
+            turns = 0;
+            if Instant::now() >= end {
+                return None;
             }
-            pause();
-        }
-        if Instant::now() >= end {
-            return None;
-        }
-        round += 1;
-        if round > 4 {
-            crate::sync::give_way();
+            if start.elapsed() > YIELD_AFTER {
+                crate::sync::give_way();
+            }
         }
     }
 }

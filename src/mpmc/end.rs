@@ -11,6 +11,9 @@ use crate::wait::{self, Look, Patience, System};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+/// What a handle acts as that could not join: no owner's bits, and not the zero of a forked child's marker either.
+const NOBODY: u64 = u64::MAX;
+
 /// One handle's end of the ring, sending or receiving.
 #[derive(Debug)]
 pub(super) struct End {
@@ -57,7 +60,7 @@ impl End {
 
     /// Another handle of the same role. One that cannot join says so when it is used.
     pub(super) fn another(&self) -> Self {
-        let me = self.attachment.enter(self.role).map_or(0, Owner::bits);
+        let me = self.attachment.enter(self.role).map_or(NOBODY, Owner::bits);
         let end = Self::joined(&self.attachment, self.role, me);
         end.cursor.set(self.cursor.get());
         end
@@ -69,7 +72,7 @@ impl End {
         let me = self.me.get();
         // SAFETY: points into `self.attachment`.
         let marker = unsafe { self.marker.as_ref() };
-        if marker.load(Relaxed) == me && me != 0 { Ok(Owner::from_bits(me)) } else { self.join() }
+        if marker.load(Relaxed) == me { Ok(Owner::from_bits(me)) } else { self.join() }
     }
 
     /// Whether what was claimed as `me` is another process's: its parent's, after a fork.
@@ -88,34 +91,51 @@ impl End {
     }
 
     /// After a commit, for the receivers. Returns whether the ring is closed.
-    #[inline]
+    #[inline(always)]
     pub(super) fn filled(&self) -> bool {
         wait::after_publishing(&self.core.shared().control().filled.0, !self.system.membarrier, &self.system)
     }
 
     /// After an acknowledgement, for the senders.
-    #[inline]
+    #[inline(always)]
     pub(super) fn freed(&self) {
         wait::after_publishing(&self.core.shared().control().freed.0, !self.system.membarrier, &self.system);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn claim(&self, until: Until) -> Result<Claim, Stop> {
         let me = self.me()?;
-        match self.core.claim(&self.cursor, me, &*self.attachment) {
-            Ok(claim) => Ok(claim),
-            Err(Miss::Corrupt) => Err(Stop::Corrupt),
-            Err(Miss::NotNow) => self.persist(until, |_| stopped(self.core.claim(&self.cursor, me, &*self.attachment))),
+        match self.core.claim_next(&self.cursor, me) {
+            Some(claim) => Ok(claim),
+            None => self.claim_slow(me, until),
         }
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn claim_slow(&self, me: Owner, until: Until) -> Result<Claim, Stop> {
+        let attempt = || stopped(self.core.claim(&self.cursor, me, &*self.attachment));
+        match attempt() {
+            Err(Stop::NotNow) => self.persist(until, |_| attempt()),
+            done => done,
+        }
+    }
+
+    #[inline(always)]
     pub(super) fn take(&self, until: Until) -> Result<Taken, Stop> {
         let me = self.me()?;
-        match self.core.take(&self.cursor, me, &*self.attachment) {
-            Ok(taken) => Ok(taken),
-            Err(Miss::Corrupt) => Err(Stop::Corrupt),
-            Err(Miss::NotNow) => self.persist(until, |look| self.take_or_search(me, look)),
+        match self.core.take_next(&self.cursor, me) {
+            Some(taken) => Ok(taken),
+            None => self.take_slow(me, until),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_slow(&self, me: Owner, until: Until) -> Result<Taken, Stop> {
+        match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
+            Err(Stop::NotNow) => self.persist(until, |look| self.take_or_search(me, look)),
+            done => done,
         }
     }
 
@@ -136,13 +156,13 @@ impl End {
     }
 
     pub(super) fn persist<T>(&self, until: Until, attempt: impl FnMut(Look) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.attachment.persist(self.role, until, &self.patience, &self.misses, attempt)
+        self.attachment.persist(self.role, until, &self.patience, self.cursor.get(), &self.misses, attempt)
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
-        if self.me.get() != 0 {
+        if self.me.get() != NOBODY {
             self.attachment.leave(self.role, Owner::from_bits(self.me.get()));
         }
     }

@@ -22,15 +22,17 @@ pub struct Held<'a> {
 impl Hold for Held<'_> {
     type Owned = OwnedHeld;
 
-    #[inline]
-    fn acknowledge(&mut self) {
+    #[inline(always)]
+    fn acknowledge(self) {
         if !self.receiver.is_inherited(self.me) {
             self.receiver.core.acknowledge(self.taken);
             self.receiver.freed();
         }
     }
 
-    fn reject(&mut self) {
+    #[cold]
+    #[inline(never)]
+    fn reject(self) {
         if !self.receiver.is_inherited(self.me) {
             self.receiver.core.reject(self.taken);
             self.receiver.filled();
@@ -39,7 +41,7 @@ impl Hold for Held<'_> {
 
     #[inline]
     fn redelivered(&self) -> u32 {
-        self.taken.attempt
+        self.taken.attempt as u32
     }
 
     fn into_owned(self) -> OwnedHeld {
@@ -64,14 +66,14 @@ impl OwnedHeld {
 impl Hold for OwnedHeld {
     type Owned = Self;
 
-    fn acknowledge(&mut self) {
+    fn acknowledge(self) {
         if !self.is_inherited() {
             self.attachment.core().acknowledge(self.taken);
             self.attachment.announce(Role::Sender);
         }
     }
 
-    fn reject(&mut self) {
+    fn reject(self) {
         if !self.is_inherited() {
             self.attachment.core().reject(self.taken);
             self.attachment.announce(Role::Receiver);
@@ -79,7 +81,7 @@ impl Hold for OwnedHeld {
     }
 
     fn redelivered(&self) -> u32 {
-        self.taken.attempt
+        self.taken.attempt as u32
     }
 
     fn into_owned(self) -> Self {
@@ -109,8 +111,13 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
         (slots.payload(index), slots.len::<M>(index))
     }
 
+    #[inline]
+    fn straight(&self, _: usize) -> (usize, usize) {
+        (1, 0)
+    }
+
     fn redelivered(&self, place: usize) -> u32 {
-        self.taken[place].attempt
+        self.taken[place].attempt as u32
     }
 
     fn acknowledge(&mut self) {

@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// The receiving side. Cloning it is cheap and gives each thread a handle of its own; one handle may also be shared.
+#[repr(align(128))]
 pub struct Receiver<M: Message + ?Sized> {
     end: End,
     _message: PhantomData<fn(&M)>,
@@ -61,6 +62,34 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// As for [`recv_timeout`](Self::recv_timeout).
     pub fn recv_deadline(&self, deadline: Instant) -> Result<Received<'_, M>, RecvTimeoutError> {
         Ok(self.get(Until::Deadline(deadline))?)
+    }
+
+    /// The next message by value, acknowledged at once. Blocks while the ring is empty.
+    ///
+    /// The quickest way to receive small messages: there is no guard to keep.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_copy(&self) -> Result<M, RecvError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::Forever)?)
+    }
+
+    /// The next message by value, acknowledged at once, if one is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_recv`](Self::try_recv).
+    #[inline]
+    pub fn try_recv_copy(&self) -> Result<M, TryRecvError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::Now)?)
     }
 
     /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
@@ -143,7 +172,19 @@ impl<M: Message + ?Sized> Receiver<M> {
         self.len() == 0
     }
 
-    #[inline]
+    #[inline(always)]
+    fn pull(&self, until: Until) -> Result<M, Stop>
+    where
+        M: Sized,
+    {
+        let taken = self.end.take(until)?;
+        let value = self.end.core.shared().read::<M>(taken.index);
+        self.end.core.acknowledge(taken);
+        self.end.freed();
+        Ok(value)
+    }
+
+    #[inline(always)]
     fn get(&self, until: Until) -> Result<Received<'_, M>, Stop> {
         let taken = self.end.take(until)?;
         let slots = self.end.core.shared();

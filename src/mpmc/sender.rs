@@ -18,6 +18,7 @@ use zerocopy::KnownLayout;
 /// The sending side. Cloning it is cheap and gives each thread a handle of its own; one handle may also be shared.
 ///
 /// Dropping the last sender of the last process ends the stream: receivers get what was sent, then `Disconnected`.
+#[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
     end: End,
     /// In which lap this handle last sent into each slot, counted from `base`.

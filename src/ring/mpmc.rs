@@ -49,7 +49,7 @@ use super::position::Positions;
 use super::recover::Patience;
 use super::word::{Phase, Word};
 use crate::owner::Owner;
-use crate::sync::{AtomicU64, Ordering::*, Private};
+use crate::sync::{AtomicU64, Mutant, Ordering::*, Private, mutant};
 
 /// Where the shared words of an mpmc ring are.
 pub trait Shared {
@@ -111,12 +111,14 @@ pub struct Claim {
 }
 
 /// A message that a receiver holds.
+///
+/// All fields are of one size: copied with padding it would stall every receive (see `ledger::Handed`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// The slot.
     pub index: usize,
     /// How often it was delivered before.
-    pub attempt: u32,
+    pub attempt: u64,
     pub(super) lap: u64,
 }
 
@@ -164,18 +166,22 @@ impl<S: Shared> Core<S> {
     }
 
     /// Claims the next slot for `me`. `cursor` is where this handle believes the tail to be: any lower bound will do.
-    #[inline]
     pub fn claim(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Claim, Miss> {
+        self.claim_next(cursor, me).map_or_else(|| self.claim_slow(cursor, me, life), Ok)
+    }
+
+    /// Claims the slot at `cursor`, if it is simply the next one: what [`claim`](Self::claim) tries first.
+    #[inline]
+    pub fn claim_next(&self, cursor: &Private, me: Owner) -> Option<Claim> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         let empty = Word::empty(lap);
-        if self.shared.word(index).load(Relaxed) == empty.0
-            && let Some(claim) = self.try_claim(position, empty, me)
-        {
-            self.sent_hint(cursor, position);
-            return Ok(claim);
+        if self.shared.word(index).load(Relaxed) != empty.0 {
+            return None;
         }
-        self.claim_slow(cursor, me, life)
+        let claim = self.try_claim(position, empty, me)?;
+        self.sent_hint(cursor, position);
+        Some(claim)
     }
 
     /// Publishes the message in a claimed slot.
@@ -202,18 +208,22 @@ impl<S: Shared> Core<S> {
     }
 
     /// Takes the next message for `me`. `cursor` is where this handle believes the head to be: any lower bound will do.
-    #[inline]
     pub fn take(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Taken, Miss> {
+        self.take_next(cursor, me).map_or_else(|| self.take_slow(cursor, me, life), Ok)
+    }
+
+    /// Takes the message at `cursor`, if it is simply the next one: what [`take`](Self::take) tries first.
+    #[inline]
+    pub fn take_next(&self, cursor: &Private, me: Owner) -> Option<Taken> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         let ready = Word::ready(lap);
-        if self.shared.word(index).load(Relaxed) == ready.0
-            && let Some(taken) = self.try_take(index, lap, ready, me)
-        {
-            self.received_hint(cursor, position);
-            return Ok(taken);
+        if self.shared.word(index).load(Relaxed) != ready.0 {
+            return None;
         }
-        self.take_slow(cursor, me, life)
+        let taken = self.try_take(index, lap, ready, me)?;
+        self.received_hint(cursor, position);
+        Some(taken)
     }
 
     /// Says that the message is done with, and frees its slot.
@@ -224,7 +234,7 @@ impl<S: Shared> Core<S> {
 
     /// Gives a message back, to be adopted by any receiver.
     pub fn reject(&self, taken: Taken) {
-        let orphan = Word::reading(taken.lap, Owner::ORPHAN, taken.attempt);
+        let orphan = Word::reading(taken.lap, Owner::ORPHAN, taken.attempt as u32);
         self.shared.count(Event::Rejected);
         self.shared.word(taken.index).store(orphan.0, Release);
     }
@@ -366,7 +376,9 @@ impl<S: Shared> Core<S> {
                     }
                 }
                 Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
-                Phase::Writing | Phase::Reading if self.is_productive(position) => self.bump(position, skip),
+                Phase::Writing | Phase::Reading if self.is_productive(position) || mutant(Mutant::Unproductive) => {
+                    self.bump(position, skip)
+                }
                 _ => {
                     cursor.set(position);
                     return Err(Miss::NotNow);
@@ -410,8 +422,9 @@ impl<S: Shared> Core<S> {
         for _ in 0..self.steps() {
             let (lap, index) = (self.ring.lap(position), self.ring.index(position));
             // First skip, then the word: see "the one race across two words".
+            let early = mutant(Mutant::WordFirst).then(|| self.shared.word(index).load(SeqCst));
             let skip = self.shared.skip(index).load(SeqCst);
-            let word = Word(self.shared.word(index).load(SeqCst));
+            let word = Word(early.unwrap_or_else(|| self.shared.word(index).load(SeqCst)));
             let open = Self::first_open(word, skip, lap);
             if open > lap.wrapping_add(2) {
                 // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be
@@ -463,7 +476,7 @@ impl<S: Shared> Core<S> {
             Phase::Ready => Look::Pass,
             Phase::Writing => {
                 // A late commit of a skipped slot must stay in view, so the effective lap is that of the last skip.
-                let effective = own.max(skip.saturating_sub(1));
+                let effective = own.max(skip.saturating_sub(u64::from(!mutant(Mutant::PassWriting))));
                 if effective > lap {
                     Look::Pass
                 } else if effective < lap {
@@ -496,7 +509,7 @@ impl<S: Shared> Core<S> {
         }
         let Some(far) = far else { return Some(Err(Miss::NotNow)) };
         // Again from the start: an earlier message may have been committed behind the first scan.
-        let mut position = head;
+        let mut position = if mutant(Mutant::SinglePass) { far } else { head };
         loop {
             let (lap, index) = (self.ring.lap(position), self.ring.index(position));
             if let Look::Take(ready) = self.look_at(position, life) {

@@ -44,10 +44,19 @@ impl Positions {
     }
 
     /// The following position.
+    ///
+    /// The step into the next lap is a branch, predicted away, and not a conditional move: each position is computed from
+    /// the last, and that chain is what bounds a side that finds its cache lines at hand.
     #[inline]
     pub const fn next(&self, position: u64) -> u64 {
         let next = position.wrapping_add(1);
-        if next & self.mask == self.capacity { (next | self.mask).wrapping_add(1) } else { next }
+        if next & self.mask == self.capacity { self.next_lap(next) } else { next }
+    }
+
+    #[cold]
+    #[inline(never)]
+    const fn next_lap(&self, beyond: u64) -> u64 {
+        (beyond | self.mask).wrapping_add(1)
     }
 
     /// What a whole lap adds to a position.
@@ -78,6 +87,12 @@ impl Positions {
         } else {
             position + steps
         }
+    }
+
+    /// Whether `number` is a position, and from none to one lap after `from`.
+    #[inline]
+    pub const fn is_within_lap(&self, from: u64, number: u64) -> bool {
+        self.is_valid(number) && number.wrapping_sub(from) <= self.one_lap()
     }
 
     /// A number read from shared memory, made a position whatever it is: its index is below the capacity.

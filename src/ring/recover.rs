@@ -76,6 +76,6 @@ impl<S: Shared> Core<S> {
         let mine = Word::reading(lap, me, attempt);
         slot.compare_exchange(word.0, mine.0, SeqCst, Relaxed).ok()?;
         self.shared.count(Event::Adopted);
-        Some(Taken { index, attempt: mine.attempt(), lap })
+        Some(Taken { index, attempt: mine.attempt().into(), lap })
     }
 }

@@ -41,13 +41,15 @@ pub struct Producer<S> {
     tail: u64,
     /// Where the ring is full, as far as this side knows: never too far.
     limit: u64,
+    /// Nothing may be sent any more.
+    ended: bool,
 }
 
 impl<S: Shared> Producer<S> {
     /// Takes the role over from whoever had it: reads its own position, guesses nothing.
     pub fn resume(shared: S, ring: Positions) -> Self {
         let tail = ring.sound(shared.tail().load(Acquire));
-        Self { shared, ring, tail, limit: tail }
+        Self { shared, ring, tail, limit: tail, ended: false }
     }
 
     /// The slot for the next message, or `None` when the ring is full.
@@ -75,31 +77,47 @@ impl<S: Shared> Producer<S> {
         self.ring.index(self.ring.advance(self.tail, ahead))
     }
 
+    /// Commits the message in the claimed slot. `position` is [`tail`](Self::tail), which a caller that has just written
+    /// the slot knows and the compiler, for whom that write might have changed it, does not.
+    #[inline]
+    pub fn commit_one(&mut self, position: u64) {
+        self.publish(self.ring.next(position));
+    }
+
     /// Commits the next `count` messages, which lie in the slots from the claimed one on. `count` is within the room.
     #[inline]
     pub fn commit(&mut self, count: u64) {
-        self.tail = if count == 1 { self.ring.next(self.tail) } else { self.ring.advance(self.tail, count) };
-        self.shared.tail().store(self.tail, Release);
+        self.publish(self.ring.advance(self.tail, count));
+    }
+
+    #[inline]
+    fn publish(&mut self, tail: u64) {
+        self.tail = tail;
+        self.shared.tail().store(tail, Release);
     }
 
     /// Looks at the shared head. A head that is not within a lap behind the tail is corrupt and counts as no room.
-    #[cold]
+    #[inline]
     fn refresh(&mut self) -> bool {
+        if self.ended {
+            return false;
+        }
         let head = self.shared.head().load(Acquire);
         let limit = head.wrapping_add(self.ring.one_lap());
-        let room = self.ring.distance(self.tail, limit);
-        if self.ring.is_valid(head) && (1..=self.ring.capacity()).contains(&room) {
+        if self.ring.is_within_lap(self.tail, limit) {
             self.limit = limit;
         }
         self.tail != self.limit
     }
 
-    /// Makes the next [`claim`](Self::claim) look again, whatever is known.
-    pub fn forget(&mut self) {
+    /// Makes every further [`claim`](Self::claim) fail: the stream has ended.
+    pub fn end(&mut self) {
         self.limit = self.tail;
+        self.ended = true;
     }
 
     /// Position after the last committed message.
+    #[inline]
     pub fn tail(&self) -> u64 {
         self.tail
     }
@@ -140,6 +158,17 @@ impl<S: Shared> Consumer<S> {
         Some(self.ring.index(self.next))
     }
 
+    /// The slot of the next message, if it is known without a look at the shared tail.
+    #[inline]
+    pub fn peek_known(&self) -> Option<usize> {
+        (self.next != self.limit).then(|| self.ring.index(self.next))
+    }
+
+    /// Makes the next message unknown, so that whoever asks must look.
+    pub fn forget(&mut self) {
+        self.limit = self.next;
+    }
+
     /// How many messages are waiting, looking at the shared tail only if fewer than `wanted` are known to.
     #[inline]
     pub fn backlog(&mut self, wanted: u64) -> u64 {
@@ -158,6 +187,13 @@ impl<S: Shared> Consumer<S> {
         self.next
     }
 
+    /// Hands out and acknowledges the next message in one step: it was copied already.
+    #[inline]
+    pub fn pass(&mut self) {
+        self.next = self.ring.next(self.next);
+        acknowledge(&self.shared, self.next);
+    }
+
     /// Whether the next message was handed out before.
     #[inline]
     pub fn is_again(&self) -> bool {
@@ -170,11 +206,10 @@ impl<S: Shared> Consumer<S> {
     }
 
     /// Looks at the shared tail. A tail that is not within a lap ahead of the head is corrupt and counts as nothing.
-    #[cold]
+    #[inline]
     fn refresh(&mut self) -> bool {
         let tail = self.shared.tail().load(Acquire);
-        let backlog = self.ring.distance(self.next, tail);
-        if self.ring.is_valid(tail) && (1..=self.ring.capacity()).contains(&backlog) {
+        if self.ring.is_within_lap(self.next, tail) {
             self.limit = tail;
         }
         self.next != self.limit

@@ -18,27 +18,59 @@ use std::sync::Arc;
 pub(super) struct Desk {
     pub(super) end: End,
     pub(super) consumer: Consumer<Slots>,
-    /// Present while messages are out in no simple order.
-    pub(super) ledger: Option<Arc<Ledger>>,
+    ledger: Option<Arc<Ledger>>,
+    /// Whether messages are out in no simple order, so that the ledger is open.
+    is_tangled: bool,
 }
 
 impl Desk {
     pub(super) fn new(end: End) -> Self {
-        Self { consumer: Consumer::resume(end.slots, end.ring), end, ledger: None }
+        Self { consumer: Consumer::resume(end.slots, end.ring), end, ledger: None, is_tangled: false }
     }
 
     /// The next message to hand out, as position and slot.
-    #[inline]
+    ///
+    /// While a ledger is open or messages come again, the consumer is made to forget what it knows, so that one comparison
+    /// guards the fast path against both.
+    #[inline(always)]
     pub(super) fn next(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
-        if !self.end.is_inherited()
-            && self.ledger.is_none()
-            && let Some(index) = self.consumer.peek()
-            && !self.consumer.is_again()
-        {
-            let start = self.consumer.position();
-            return Ok((Handed { start, end: self.consumer.take(1), redelivered: 0 }, index));
+        if !self.end.is_inherited() {
+            let known = self.consumer.peek_known();
+            if let Some(index) = known.or_else(|| self.look()) {
+                let start = self.consumer.position();
+                return Ok((Handed { start, end: self.consumer.take(1), redelivered: 0 }, index));
+            }
         }
         self.next_slow(until)
+    }
+
+    /// Lets `read` copy the next message out of its slot and acknowledges it, if one is waiting and comes in order.
+    ///
+    /// It is never noted as handed out: should the process die in the middle, nobody has seen it.
+    #[inline(always)]
+    pub(super) fn pass<T>(&mut self, read: impl FnOnce(&Slots, usize) -> T) -> Option<T> {
+        if self.end.is_inherited() {
+            return None;
+        }
+        let index = self.consumer.peek_known().or_else(|| self.look())?;
+        let value = read(&self.end.slots, index);
+        self.consumer.pass();
+        self.end.freed();
+        Some(value)
+    }
+
+    /// Looks at the shared tail for a message that comes in order.
+    #[inline]
+    fn look(&mut self) -> Option<usize> {
+        if self.is_tangled {
+            return None;
+        }
+        let index = self.consumer.peek()?;
+        if self.consumer.is_again() {
+            self.consumer.forget();
+            return None;
+        }
+        Some(index)
     }
 
     #[cold]
@@ -47,22 +79,26 @@ impl Desk {
         if self.end.is_inherited() {
             self.end.join(until)?;
             self.consumer = Consumer::resume(self.end.slots, self.end.ring);
-            self.ledger = None;
+            (self.ledger, self.is_tangled) = (None, false);
         }
-        if self.ledger.as_ref().is_some_and(|ledger| ledger.is_settled(self.consumer.position())) {
-            self.ledger = None;
-        }
-        let Self { end, consumer, ledger } = self;
-        let limit = end.attachment.segment().header().redelivery;
+        let position = self.consumer.position();
+        self.is_tangled = self.is_tangled && !self.ledger.as_ref().is_some_and(|ledger| ledger.is_settled(position));
+        let Self { end, consumer, ledger, is_tangled } = self;
+        let ledger = ledger.as_ref().filter(|_| *is_tangled);
+        let limit = u64::from(end.attachment.segment().header().redelivery);
         let attempt = |_| {
             loop {
-                let handed = match ledger.as_ref().and_then(|ledger| ledger.next_returned()) {
+                let handed = match ledger.and_then(|ledger| ledger.next_returned()) {
                     Some(handed) => handed,
                     None => {
                         consumer.peek().ok_or(Stop::NotNow)?;
                         let start = consumer.position();
                         let redelivered = if consumer.is_again() { count_again(end, start) } else { 0 };
-                        Handed { start, end: consumer.take(1), redelivered }
+                        let handed = Handed { start, end: consumer.take(1), redelivered };
+                        if ledger.is_some() || consumer.is_again() {
+                            consumer.forget();
+                        }
+                        handed
                     }
                 };
                 let counters = &end.slots.control().counters.0;
@@ -73,36 +109,62 @@ impl Desk {
                     return Ok((handed, end.ring.index(handed.start)));
                 }
                 counters.dropped.fetch_add(1, Relaxed);
-                settle(end, ledger.as_deref(), handed);
+                settle(end, ledger.map(|ledger| &**ledger), handed);
             }
         };
-        end.attachment.persist(end.role, until, &end.patience, &end.misses, attempt)
+        end.attachment.persist(end.role, until, &end.patience, position, &end.misses, attempt)
+    }
+
+    /// Whether messages are out in no simple order.
+    #[inline]
+    pub(super) fn is_tangled(&self) -> bool {
+        self.is_tangled
+    }
+
+    /// The ledger while it is open.
+    #[inline]
+    fn open_ledger(&self) -> Option<&Ledger> {
+        if self.is_tangled { self.ledger.as_deref() } else { None }
     }
 
     /// The ledger, opened for a message that will not simply be acknowledged next.
     pub(super) fn ledger_from(&mut self, floor: u64) -> &Arc<Ledger> {
-        self.ledger.get_or_insert_with(|| Arc::new(Ledger::new(floor)))
+        let ledger = self.ledger.get_or_insert_with(|| Arc::new(Ledger::new(floor)));
+        if !self.is_tangled {
+            ledger.reopen(floor);
+            self.is_tangled = true;
+            self.consumer.forget();
+        }
+        ledger
     }
 }
 
 /// Counts a delivery to a successor of a message that was out before.
-fn count_again(end: &End, start: u64) -> u32 {
+fn count_again(end: &End, start: u64) -> u64 {
     let taken = &end.slots.control().taken.0;
     let attempts = if taken.again.load(Relaxed) == start { taken.attempts.load(Relaxed) } else { 0 };
     let attempts = attempts.saturating_add(1).min(15);
     taken.again.store(start, Relaxed);
     taken.attempts.store(attempts, Relaxed);
-    attempts as u32
+    attempts
 }
 
 /// Acknowledges one message.
-#[inline]
+#[inline(always)]
 fn settle(end: &End, ledger: Option<&Ledger>, handed: Handed) {
     match ledger {
         None => acknowledge(&end.slots, handed.end),
-        Some(ledger) => ledger.settle(handed, |floor| acknowledge(&end.slots, floor)),
+        Some(ledger) => untangle(end, ledger, handed.start, handed.end),
     }
     end.freed();
+}
+
+/// Acknowledges one message of several that are out. (By single values: a struct would be built in memory by every caller.)
+#[cold]
+#[inline(never)]
+fn untangle(end: &End, ledger: &Ledger, start: u64, after: u64) {
+    let handed = Handed { start, end: after, redelivered: 0 };
+    ledger.settle(handed, |floor| acknowledge(&end.slots, floor));
 }
 
 /// A message as the receiver holds it.
@@ -115,14 +177,16 @@ pub struct Held<'a> {
 impl Hold for Held<'_> {
     type Owned = OwnedHeld;
 
-    #[inline]
-    fn acknowledge(&mut self) {
+    #[inline(always)]
+    fn acknowledge(self) {
         if !self.desk.end.is_inherited() {
-            settle(&self.desk.end, self.desk.ledger.as_deref(), self.handed);
+            settle(&self.desk.end, self.desk.open_ledger(), self.handed);
         }
     }
 
-    fn reject(&mut self) {
+    #[cold]
+    #[inline(never)]
+    fn reject(self) {
         if !self.desk.end.is_inherited() {
             self.desk.end.slots.control().counters.0.rejected.fetch_add(1, Relaxed);
             let handed = self.handed;
@@ -132,7 +196,7 @@ impl Hold for Held<'_> {
 
     #[inline]
     fn redelivered(&self) -> u32 {
-        self.handed.redelivered
+        self.handed.redelivered as u32
     }
 
     fn into_owned(self) -> OwnedHeld {
@@ -160,7 +224,7 @@ impl OwnedHeld {
 impl Hold for OwnedHeld {
     type Owned = Self;
 
-    fn acknowledge(&mut self) {
+    fn acknowledge(self) {
         if !self.is_inherited() {
             let slots = self.attachment.slots();
             self.ledger.settle(self.handed, |floor| acknowledge(&slots, floor));
@@ -168,7 +232,7 @@ impl Hold for OwnedHeld {
         }
     }
 
-    fn reject(&mut self) {
+    fn reject(self) {
         if !self.is_inherited() {
             self.attachment.slots().control().counters.0.rejected.fetch_add(1, Relaxed);
             self.ledger.give_back(self.handed);
@@ -177,7 +241,7 @@ impl Hold for OwnedHeld {
     }
 
     fn redelivered(&self) -> u32 {
-        self.handed.redelivered
+        self.handed.redelivered as u32
     }
 
     fn into_owned(self) -> Self {
@@ -214,15 +278,22 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
         (self.desk.end.slots.payload(index), self.desk.end.slots.len::<M>(index))
     }
 
-    fn redelivered(&self, place: usize) -> u32 {
-        if place == 0 { self.first.redelivered } else { 0 }
+    #[inline]
+    fn straight(&self, place: usize) -> (usize, usize) {
+        let ring = self.desk.end.ring;
+        let to_lap = ring.capacity() as usize - ring.index(self.position(place));
+        (to_lap.min(self.count - place), self.desk.end.slots.payload_stride())
     }
 
-    #[inline]
+    fn redelivered(&self, place: usize) -> u32 {
+        if place == 0 { self.first.redelivered as u32 } else { 0 }
+    }
+
+    #[inline(always)]
     fn acknowledge(&mut self) {
         if !self.desk.end.is_inherited() {
             let all = Handed { end: self.end, ..self.first };
-            settle(&self.desk.end, self.desk.ledger.as_deref(), all);
+            settle(&self.desk.end, self.desk.open_ledger(), all);
         }
     }
 

@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// The receiving side.
+#[repr(align(128))]
 pub struct Receiver<M: Message + ?Sized> {
     desk: Desk,
     _message: PhantomData<fn(&M)>,
@@ -59,6 +60,34 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// As for [`recv_timeout`](Self::recv_timeout).
     pub fn recv_deadline(&mut self, deadline: Instant) -> Result<Received<'_, M>, RecvTimeoutError> {
         Ok(self.get(Until::Deadline(deadline))?)
+    }
+
+    /// The next message by value, acknowledged at once. Blocks while the ring is empty.
+    ///
+    /// The quickest way to receive small messages: there is no guard to keep.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    #[inline]
+    pub fn recv_copy(&mut self) -> Result<M, RecvError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::Forever)?)
+    }
+
+    /// The next message by value, acknowledged at once, if one is waiting. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_recv`](Self::try_recv).
+    #[inline]
+    pub fn try_recv_copy(&mut self) -> Result<M, TryRecvError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::Now)?)
     }
 
     /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
@@ -145,7 +174,29 @@ impl<M: Message + ?Sized> Receiver<M> {
         self.len() == 0
     }
 
-    #[inline]
+    #[inline(always)]
+    fn pull(&mut self, until: Until) -> Result<M, Stop>
+    where
+        M: Sized,
+    {
+        match self.desk.pass(|slots, index| slots.read::<M>(index)) {
+            Some(value) => Ok(value),
+            None => self.pull_slow(until),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pull_slow(&mut self, until: Until) -> Result<M, Stop>
+    where
+        M: Sized,
+    {
+        let mut value = M::new_zeroed();
+        received::copy_out(self.get(until)?, &mut value)?;
+        Ok(value)
+    }
+
+    #[inline(always)]
     fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
         let (handed, index) = self.desk.next(until)?;
         let slots = self.desk.end.slots;
@@ -162,7 +213,7 @@ impl<M: Message + ?Sized> Receiver<M> {
         let mut end = first.end;
         let mut count = 1;
         // What came out of line comes alone.
-        if max > 1 && first.redelivered == 0 && desk.ledger.is_none() {
+        if max > 1 && first.redelivered == 0 && !desk.is_tangled() {
             let more = desk.consumer.backlog(max as u64 - 1).min(max as u64 - 1);
             if more > 0 {
                 end = desk.consumer.take(more);

@@ -17,6 +17,7 @@ use zerocopy::KnownLayout;
 /// The sending side.
 ///
 /// Dropping it ends the stream, unless another takes the role first: the receiver gets what was sent, then `Disconnected`.
+#[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
     end: End,
     producer: Producer<Slots>,
@@ -71,7 +72,8 @@ impl<M: Message + ?Sized> Sender<M> {
     /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
     ///
     /// They are published a run at a time, with one store: when the free slots are filled, and at the end. So none can be
-    /// received before either; an iterator that yields slowly should be sent one by one.
+    /// received before either; an iterator that yields slowly should be sent one by one. If it panics, what it yielded since
+    /// the last run was published is not sent.
     ///
     /// # Errors
     ///
@@ -84,23 +86,19 @@ impl<M: Message + ?Sized> Sender<M> {
     {
         let mut messages = messages.into_iter();
         let mut sent = 0;
-        loop {
-            let room = match self.room(&messages) {
-                Ok(room) => room,
-                Err(stop) => return Err(SendManyError { sent, error: stop.into() }),
+        while let Some(first) = messages.next() {
+            let (published, stop) = match self.room(messages.size_hint().0) {
+                Ok(room) => self.fill(first, &mut messages, room),
+                Err(stop) => (0, Err(stop)),
             };
-            let mut run = Filled { sender: self, count: 0 };
-            let stop = run.fill(&mut messages, room);
-            let published = run.count;
-            drop(run);
+            if published > 0 {
+                // A ring closed meanwhile is noticed by the next claim.
+                let _ = self.publish(published);
+            }
             sent += published as usize;
-            if let Err(stop) = stop {
-                return Err(SendManyError { sent, error: stop.into() });
-            }
-            if published < room {
-                return Ok(sent);
-            }
+            stop.map_err(|stop| SendManyError { sent, error: stop.into() })?;
         }
+        Ok(sent)
     }
 
     /// The next slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
@@ -181,7 +179,7 @@ impl<M: Message + ?Sized> Sender<M> {
         let until = timeout.map_or(Until::Forever, Until::timeout);
         let (end, producer) = (&self.end, &self.producer);
         let acked = |_| if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::NotNow) };
-        Ok(end.attachment.persist(end.role, until, &end.patience, &end.misses, acked)?)
+        Ok(end.attachment.persist(end.role, until, &end.patience, 0, &end.misses, acked)?)
     }
 
     /// Slots of the ring.
@@ -221,17 +219,19 @@ impl<M: Message + ?Sized> Sender<M> {
         if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
         self.fits(message)?;
         let index = self.claim(until)?;
+        let position = self.producer.tail();
         // SAFETY: the slot is the sender's and the length was checked.
         unsafe { self.end.slots.write(index, message) };
-        self.publish(1)
+        self.producer.commit_one(position);
+        if self.end.filled() { self.after_close() } else { Ok(()) }
     }
 
     /// The next slot.
-    #[inline]
+    #[inline(always)]
     fn claim(&mut self, until: Until) -> Result<usize, Stop> {
         if !self.end.is_inherited()
             && let Some(index) = self.producer.claim()
@@ -253,7 +253,7 @@ impl<M: Message + ?Sized> Sender<M> {
             return Err(Stop::Disconnected);
         }
         let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.role, until, &end.patience, &end.misses, attempt)
+        end.attachment.persist(end.role, until, &end.patience, 0, &end.misses, attempt)
     }
 
     /// Commits filled slots and wakes the receiver.
@@ -266,21 +266,39 @@ impl<M: Message + ?Sized> Sender<M> {
     /// A message committed into a closed ring: received all the same, or not, but no further one will be.
     #[cold]
     fn after_close(&mut self) -> Result<(), Stop> {
-        self.producer.forget();
+        self.producer.end();
         if self.producer.is_acknowledged(self.producer.tail()) { Ok(()) } else { Err(Stop::Disconnected) }
     }
 
-    /// Free slots for what `messages` will yield, at least one if it yields at all.
+    /// Free slots, at least one, for a message and `more` after it. Blocks while the ring is full.
     #[inline]
-    fn room<I: Iterator>(&mut self, messages: &I) -> Result<u64, Stop> {
-        let (least, most) = messages.size_hint();
-        if most == Some(0) {
-            return Ok(1);
+    fn room(&mut self, more: usize) -> Result<u64, Stop> {
+        self.claim(Until::Forever)?;
+        Ok(self.producer.room((more as u64).saturating_add(1)))
+    }
+
+    /// Fills up to `room` slots, from `next` on; says how many, and what was wrong with the message after them.
+    #[inline]
+    fn fill<T: Borrow<M>>(&self, next: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Result<(), Stop>) {
+        let slots = self.end.slots;
+        let mut next = Some(next);
+        let mut count = 0;
+        while count < room {
+            // Up to the end of the lap the slots follow each other.
+            let index = self.producer.slot(count);
+            let straight = (room - count).min(self.end.ring.capacity() - index as u64);
+            for index in index..index + straight as usize {
+                let Some(message) = next.take().or_else(|| rest.next()) else { return (count, Ok(())) };
+                let message = message.borrow();
+                if let Err(stop) = self.fits(message) {
+                    return (count, Err(stop));
+                }
+                // SAFETY: the slot is the sender's, within the room, and the length was checked.
+                unsafe { slots.write(index, message) };
+                count += 1;
+            }
         }
-        if self.end.is_inherited() || self.producer.claim().is_none() {
-            self.claim_slow(Until::Forever)?;
-        }
-        Ok(self.producer.room(least.max(1) as u64))
+        (count, Ok(()))
     }
 
     fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
@@ -294,45 +312,6 @@ impl<M: Message + ?Sized> Sender<M> {
         let slot = Slot { end: &self.end, producer: &mut self.producer, index, sized: message::is_sized::<M>() };
         // SAFETY: the slot is the sender's, has room for `len` bytes and is aligned for `M`.
         unsafe { Loan::new(start, len, slot) }
-    }
-}
-
-/// Slots filled and not published yet; published when this goes, so also when the iterator that yields them panics.
-struct Filled<'a, M: Message + ?Sized> {
-    sender: &'a mut Sender<M>,
-    count: u64,
-}
-
-impl<M: Message + ?Sized> Filled<'_, M> {
-    #[inline]
-    fn fill<I: Iterator>(&mut self, messages: &mut I, room: u64) -> Result<(), Stop>
-    where
-        I::Item: Borrow<M>,
-    {
-        while self.count < room {
-            // Up to the end of the lap the slots follow each other.
-            let index = self.sender.producer.slot(self.count);
-            let straight = (room - self.count).min(self.sender.end.ring.capacity() - index as u64);
-            for ahead in 0..straight {
-                let Some(message) = messages.next() else { return Ok(()) };
-                let message = message.borrow();
-                self.sender.fits(message)?;
-                // SAFETY: the slot is the sender's, within the room, and the length was checked.
-                unsafe { self.sender.end.slots.write(index + ahead as usize, message) };
-                self.count += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<M: Message + ?Sized> Drop for Filled<'_, M> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.count > 0 {
-            // A ring closed meanwhile is noticed by the next claim.
-            let _ = self.sender.publish(self.count);
-        }
     }
 }
 
@@ -360,9 +339,9 @@ impl Lent for Slot<'_> {
         if !self.sized {
             self.end.slots.store_len(self.index, len);
         }
-        self.producer.commit(1);
+        self.producer.commit_one(self.producer.tail());
         if self.end.filled() {
-            self.producer.forget();
+            self.producer.end();
             if !self.producer.is_acknowledged(self.producer.tail()) {
                 return Err(Stop::Disconnected);
             }

@@ -22,9 +22,14 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 /// The descriptors that a child closes; free places are `None`.
 #[derive(Debug)]
-pub struct Table(Vec<Option<RawFd>>);
+pub struct Table {
+    kept: Vec<Option<RawFd>>,
+    /// How many forks lie between this process and the first that used the table. A child uses the same places and
+    /// descriptor numbers again, so those alone do not tell its own descriptor from one of its parent's.
+    forks: u64,
+}
 
-static TABLE: Mutex<Table> = Mutex::new(Table(Vec::new()));
+static TABLE: Mutex<Table> = Mutex::new(Table { kept: Vec::new(), forks: 0 });
 
 /// The guard of a thread in the middle of `fork`, from the prepare handler to the parent's and the child's.
 struct Forking(UnsafeCell<Option<MutexGuard<'static, Table>>>);
@@ -59,7 +64,8 @@ extern "C" fn child() {
     // SAFETY: this is the copy of the thread that took the lock in `prepare`, and the only thread there is.
     let guard = unsafe { (*FORKING.0.get()).take() };
     if let Some(mut table) = guard {
-        for fd in table.0.iter_mut().filter_map(Option::take) {
+        table.forks += 1;
+        for fd in table.kept.iter_mut().filter_map(Option::take) {
             // SAFETY: the table owned this descriptor; taking it out, nobody closes it twice.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
@@ -71,36 +77,41 @@ extern "C" fn child() {
 pub struct Kept {
     place: usize,
     fd: RawFd,
+    forks: u64,
+    pid: u32,
 }
 
 impl Kept {
     /// Puts a descriptor under the table's care.
     pub fn new(fd: OwnedFd, table: &mut MutexGuard<'static, Table>) -> Self {
         let fd = fd.into_raw_fd();
-        let free = table.0.iter().position(Option::is_none);
+        let free = table.kept.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
-            table.0.push(None);
-            table.0.len() - 1
+            table.kept.push(None);
+            table.kept.len() - 1
         });
-        table.0[place] = Some(fd);
-        Self { place, fd }
+        table.kept[place] = Some(fd);
+        Self { place, fd, forks: table.forks, pid: pid() }
     }
 
     /// The descriptor, in the process that opened it; `None` in a forked child.
     ///
     /// The table's guard keeps a fork from closing it meanwhile.
     pub fn get<'a>(&'a self, table: &'a MutexGuard<'static, Table>) -> Option<BorrowedFd<'a>> {
-        let here = table.0.get(self.place).copied().flatten() == Some(self.fd);
+        let here = self.is_here(table);
         // SAFETY: the table holds it open, and only `close` and a fork's child take it out.
         here.then(|| unsafe { BorrowedFd::borrow_raw(self.fd) })
     }
 
+    /// Whether this process opened it. A child that was cloned without running the handlers shows in its process id.
+    fn is_here(&self, table: &Table) -> bool {
+        table.forks == self.forks && pid() == self.pid
+    }
+
     /// Closes the descriptor and so drops its locks; does nothing in a forked child.
     pub fn close(self, table: &mut MutexGuard<'static, Table>) {
-        if let Some(entry) = table.0.get_mut(self.place)
-            && *entry == Some(self.fd)
-        {
-            *entry = None;
+        if self.is_here(table) {
+            table.kept[self.place] = None;
             // SAFETY: the table owned this descriptor; taken out, nobody else closes it.
             drop(unsafe { OwnedFd::from_raw_fd(self.fd) });
         }

@@ -1,0 +1,247 @@
+//! The bytes of a ring, as `docs/layout.md` draws them. Another process may run another build: a byte that moves is a
+//! break, and needs another version.
+
+mod support;
+
+use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use ringmail::{Message, Options, Redelivery, mpmc, spsc};
+use std::time::Duration;
+use support::{Name, name};
+
+/// The bytes of a named ring.
+struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn of(name: &Name) -> Self {
+        Self(std::fs::read(name.path()).unwrap())
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.0[at..at + 4].try_into().unwrap())
+    }
+
+    fn u64(&self, at: usize) -> u64 {
+        u64::from_le_bytes(self.0[at..at + 8].try_into().unwrap())
+    }
+}
+
+const OPTIONS: Options = Options::new()
+    .capacity(5)
+    .max_len(100)
+    .participants(10)
+    .redelivery(Redelivery::AtMost(3))
+    .spin(Duration::from_micros(7))
+    .keep_open(true)
+    .membarrier(false);
+
+fn mpmc_bytes<M: Message + ?Sized>(options: &Options) -> Bytes {
+    let name = name("layout");
+    let _ring = mpmc::Ring::<M>::create(&name, options).unwrap();
+    let bytes = Bytes::of(&name);
+    let _ = ringmail::unlink(&name);
+    bytes
+}
+
+fn spsc_bytes<M: Message + ?Sized>(options: &Options) -> Bytes {
+    let name = name("layout");
+    let _ring = spsc::Ring::<M>::create(&name, options).unwrap();
+    let bytes = Bytes::of(&name);
+    let _ = ringmail::unlink(&name);
+    bytes
+}
+
+#[test]
+fn the_header_of_an_mpmc_ring() {
+    let bytes = mpmc_bytes::<[u8]>(&OPTIONS);
+    assert_eq!(&bytes.0[..8], b"RINGMAIL");
+    assert_eq!(bytes.u32(8), 1, "version");
+    assert_eq!(bytes.u32(12), 2, "flavour");
+    assert_eq!((bytes.u64(16), bytes.0.len()), (12288, 12288), "segment length");
+    assert_eq!(bytes.u64(24), 5, "capacity");
+    assert_eq!(bytes.u64(32), 100, "longest message");
+    assert_eq!(bytes.u64(40), 100, "longest message that is kept with its slot");
+    assert_eq!(bytes.u64(48), 4096, "participants");
+    assert_eq!(bytes.u64(56), 4096 + 10 * 64, "skips");
+    assert_eq!(bytes.u64(64), 8192, "records");
+    assert_eq!(bytes.u64(72), 128, "record stride");
+    assert_eq!(bytes.u64(80), 8192 + 16, "payloads");
+    assert_eq!(bytes.u64(88), 128, "payload stride");
+    assert_eq!((bytes.u64(96), bytes.u64(104), bytes.u64(112)), (0, 0, 0), "bodies");
+    assert_eq!(bytes.u32(120), 10, "places for participants");
+    assert_eq!(bytes.u32(124), 1 | 2, "kept open, fenced");
+    assert_eq!(bytes.u32(128), 3, "redelivery");
+    assert_eq!(bytes.u32(132), 7000, "spin");
+    assert_eq!((bytes.u64(136), bytes.u64(144), bytes.u64(152)), (0, 1, 1), "message: fixed part, element, alignment");
+    assert_eq!(&bytes.0[160..164], b"[u8]");
+    assert!(bytes.0[164..224].iter().all(|&byte| byte == 0));
+    assert!(bytes.0[224..240].iter().any(|&byte| byte != 0), "identity");
+    assert!(bytes.0[240..].iter().all(|&byte| byte == 0), "an unused ring is zero behind its header");
+}
+
+#[test]
+fn the_header_of_an_spsc_ring() {
+    let bytes = spsc_bytes::<u64>(&Options::new().capacity(3).participants(64).membarrier(false));
+    assert_eq!(bytes.u32(12), 1, "flavour");
+    assert_eq!((bytes.u64(16), bytes.0.len()), (12288, 12288), "segment length");
+    assert_eq!(bytes.u64(24), 3, "capacity");
+    assert_eq!(bytes.u64(32), 8, "longest message");
+    assert_eq!((bytes.u64(48), bytes.u64(56), bytes.u64(64)), (4096, 0, 8192), "participants, no skips, records");
+    assert_eq!((bytes.u64(72), bytes.u64(80), bytes.u64(88)), (8, 8192, 8), "stride 8, payload at the start");
+    assert_eq!(bytes.u32(124), 2, "fenced");
+    assert_eq!(bytes.u32(128), u32::MAX, "redelivery without bound");
+    assert_eq!(bytes.u32(132), 50_000, "spin");
+    assert_eq!((bytes.u64(136), bytes.u64(144), bytes.u64(152)), (8, 0, 8), "message: fixed part, element, alignment");
+    assert_eq!(&bytes.0[160..164], b"u64\0");
+}
+
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Sample {
+    time: u64,
+    values: [f32; 10],
+}
+
+/// Record stride, payload's place in the first record or `None` if payloads lie apart, payload stride.
+fn geometry(bytes: &Bytes) -> (u64, Option<u64>, u64) {
+    let (records, record_stride, payloads, stride) = (bytes.u64(64), bytes.u64(72), bytes.u64(80), bytes.u64(88));
+    (record_stride, (stride == record_stride).then(|| payloads - records), stride)
+}
+
+#[test]
+fn strides_divide_a_line_or_are_lines() {
+    let of = |len| OPTIONS.max_len(len);
+    assert_eq!(geometry(&mpmc_bytes::<u64>(&OPTIONS)), (16, Some(8), 16));
+    assert_eq!(geometry(&mpmc_bytes::<u8>(&OPTIONS)), (16, Some(8), 16));
+    assert_eq!(geometry(&mpmc_bytes::<[u64; 3]>(&OPTIONS)), (32, Some(8), 32));
+    assert_eq!(geometry(&mpmc_bytes::<Sample>(&OPTIONS)), (64, Some(8), 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16))), (32, Some(16), 32));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(48))), (64, Some(16), 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(49))), (128, Some(16), 128));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(256))), (320, Some(64), 320));
+    assert_eq!(geometry(&mpmc_bytes::<[f32]>(&of(64))), (128, Some(64), 128));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16320))), (16384, Some(64), 16384));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16321))), (64, None, 16384));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(65536))), (64, None, 65536));
+    assert_eq!(geometry(&spsc_bytes::<u64>(&OPTIONS)), (8, Some(0), 8));
+    assert_eq!(geometry(&spsc_bytes::<u8>(&OPTIONS)), (8, Some(0), 8));
+    assert_eq!(geometry(&spsc_bytes::<Sample>(&OPTIONS)), (64, Some(0), 64));
+    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(8))), (16, Some(8), 16));
+    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(65536))), (64, None, 65536));
+    assert_eq!(geometry(&spsc_bytes::<[u8; 65536]>(&OPTIONS)), (0, None, 65536));
+}
+
+#[test]
+fn payloads_of_64_kib_start_on_pages() {
+    let name = name("pages");
+    let ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(65536)).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&[1; 65536]).unwrap();
+    tx.send(&[2; 3]).unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!((bytes.u64(64), bytes.u64(80)), (8192, 12288), "records, payloads");
+    assert_eq!(bytes.0.len(), 12288 + 5 * 65536);
+    assert_eq!((bytes.u64(8192), bytes.u32(8192 + 8)), (2, 65536), "ready in lap 0, length");
+    assert_eq!((bytes.u64(8192 + 64), bytes.u32(8192 + 64 + 8)), (2, 3));
+    assert!(bytes.0[12288..12288 + 65536].iter().all(|&byte| byte == 1));
+    assert_eq!(&bytes.0[12288 + 65536..][..4], [2, 2, 2, 0]);
+    assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
+    assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
+    ring.close();
+}
+
+trait Page {
+    fn is_aligned_to_a_page(&self) -> bool;
+}
+
+impl Page for *const u8 {
+    fn is_aligned_to_a_page(&self) -> bool {
+        self.addr().is_multiple_of(4096)
+    }
+}
+
+/// lap 40 | attempt 4 | generation 8 | participant 10 | phase 2
+const fn word(lap: u64, attempt: u64, generation: u64, participant: u64, phase: u64) -> u64 {
+    lap << 24 | attempt << 20 | generation << 12 | participant << 2 | phase
+}
+
+#[test]
+fn a_message_through_an_mpmc_ring() {
+    let name = name("mpmc");
+    let ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS).unwrap();
+    let tx = ring.sender().unwrap();
+    tx.send(b"abc").unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(8192), word(0, 0, 0, 0, 2), "ready");
+    assert_eq!(bytes.u32(8200), 3, "length");
+    assert_eq!(&bytes.0[8208..8212], b"abc\0");
+    let record = [1, std::process::id(), 1, 0, 1];
+    assert_eq!([0, 4, 8, 12, 16].map(|at| bytes.u32(4096 + at)), record, "generation, pid, senders, receivers, last");
+    assert_eq!([0, 4, 8].map(|at| bytes.u32(1792 + at)), [1, 1, 0], "changes, ever a sender, ever a receiver");
+
+    let rx = ring.receiver().unwrap();
+    let held = rx.recv().unwrap();
+    let mut loan = tx.loan(2).unwrap();
+    loan.copy_from_slice(b"xy");
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(8192), word(0, 0, 1, 0, 3), "reading");
+    assert_eq!(bytes.u64(8192 + 128), word(0, 0, 1, 0, 1), "writing");
+    assert_eq!(&bytes.0[8208 + 128..8208 + 130], b"xy");
+    assert_eq!([8, 12].map(|at| bytes.u32(4096 + at)), [1, 1], "senders, receivers");
+    held.reject();
+    drop(loan);
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(8192), word(0, 0, 0, 1023, 3), "an orphan's");
+    assert_eq!(bytes.u64(8192 + 128), word(1, 0, 0, 0, 0), "empty in the next lap");
+    assert_eq!([16, 40].map(|at| bytes.u64(1920 + at)), [1, 1], "rejected, aborted");
+    let held = rx.recv().unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(8192), word(0, 1, 1, 0, 3), "delivered again");
+    assert_eq!(bytes.u64(1920 + 8), 1, "adopted");
+
+    // The next lap passes over the slot that is held.
+    for _ in 0..4 {
+        tx.send(b"").unwrap();
+        drop(rx.recv().unwrap());
+    }
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(4736), 2, "skip of slot 0: first lap that was not passed over");
+    assert_eq!(bytes.u64(1024 + 384), word_of_lap(1) + 1, "one above the highest position passed over");
+    assert_eq!(bytes.u64(1920 + 32), 1, "bumped");
+    drop(held);
+    assert_eq!(Bytes::of(&name).u64(8192), word(1, 0, 0, 0, 0));
+    ring.close();
+    let bytes = Bytes::of(&name);
+    assert_eq!((bytes.u32(1536) & 2, bytes.u32(1664) & 2), (2, 2), "closed, in both directions");
+    ringmail::unlink(&name).unwrap();
+}
+
+/// The first position of a lap, in a ring of five slots: an index takes three bits.
+const fn word_of_lap(lap: u64) -> u64 {
+    lap << 3
+}
+
+#[test]
+fn a_message_through_an_spsc_ring() {
+    let name = name("spsc");
+    let ring = spsc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(8)).unwrap();
+    let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(b"abc").unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!((bytes.u64(64), bytes.u64(72)), (8192, 16), "records, stride");
+    assert_eq!((bytes.u32(8192), &bytes.0[8200..8204]), (3, &b"abc\0"[..]), "length, payload");
+    assert_eq!([1024, 1152, 1280].map(|at| bytes.u64(at)), [1, 0, 0], "tail, head, taken");
+    let message = rx.recv().unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!([1024, 1152, 1280].map(|at| bytes.u64(at)), [1, 0, 1], "handed out");
+    drop(message);
+    let bytes = Bytes::of(&name);
+    assert_eq!([1024, 1152, 1280].map(|at| bytes.u64(at)), [1, 1, 1], "acknowledged");
+    for number in 0..5_u64 {
+        tx.send(&number.to_le_bytes()).unwrap();
+    }
+    let bytes = Bytes::of(&name);
+    assert_eq!(bytes.u64(1024), word_of_lap(1) + 1, "tail, in the next lap");
+    assert_eq!(bytes.u64(8192 + 8), 4, "the first slot again");
+    assert_eq!(bytes.u64(8192 + 4 * 16 + 8), 3);
+    ringmail::unlink(&name).unwrap();
+}

@@ -1,0 +1,265 @@
+//! Waiting: no wake-up is lost, an idle waiter costs nothing, timeouts are kept, and signals change none of that.
+
+#[macro_use]
+mod support;
+
+use ringmail::{Options, mpmc as many};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+use support::{Process, Side, hear, name, role, say, wait_asleep, watchdog};
+
+const EACH: u64 = 50_000;
+
+/// Nothing but sleeps: whoever misses does not spin.
+const SLEEPY: Options = Options::new().capacity(2).spin(Duration::ZERO);
+
+/// Sleeps that lasted as long as a nap at its longest: a wake-up that was lost, or a very busy machine.
+fn slow(since: Instant) -> u64 {
+    u64::from(since.elapsed() > Duration::from_millis(90))
+}
+
+both! {
+    #[test]
+    fn child() {
+        let Some((role, args)) = role() else { return };
+        let ring = flavour::Ring::<u64>::open(&args[0]).unwrap();
+        let mut slept = 0;
+        if role == "send" {
+            let mut tx = ring.sender().unwrap();
+            say("joined");
+            hear();
+            for number in 1..=EACH {
+                let since = Instant::now();
+                tx.send(&number).unwrap();
+                slept += slow(since);
+            }
+            say(format!("slept {slept}"));
+        } else {
+            let mut rx = ring.receiver().unwrap();
+            say("joined");
+            let (mut count, mut sum) = (0, 0);
+            loop {
+                let since = Instant::now();
+                let Ok(message) = rx.recv() else { break };
+                // The first one waits for the start.
+                slept += if count > 0 { slow(since) } else { 0 };
+                count += 1;
+                sum += *message;
+            }
+            say(format!("slept {slept}"));
+            say(format!("received {count} {sum}"));
+        }
+    }
+
+    /// Every message of a crowd of processes gets through a ring so small that somebody sleeps all the time. Were one
+    /// wake-up in a hundred lost, this would take minutes, and be given up.
+    pub fn soak(options: &Options, senders: u64, receivers: u64) {
+        let name = name("soak");
+        let ring = flavour::Ring::<u64>::create(&name, options).unwrap();
+        let mut receivers: Vec<_> = (0..receivers).map(|_| Process::start(CHILD, "receive", &[&name])).collect();
+        receivers.iter_mut().for_each(|receiver| drop(receiver.expect("joined")));
+        let mut processes: Vec<_> = (0..senders).map(|_| Process::start(CHILD, "send", &[&name])).collect();
+        processes.iter_mut().for_each(|sender| drop(sender.expect("joined")));
+        let start = Instant::now();
+        processes.iter_mut().for_each(|sender| sender.tell("go"));
+        let mut slept = 0;
+        let mut total = (0, 0);
+        for mut sender in processes {
+            slept += sender.expect("slept").parse::<u64>().unwrap();
+            sender.finish();
+        }
+        for mut receiver in receivers {
+            slept += receiver.expect("slept").parse::<u64>().unwrap();
+            let said = receiver.expect("received");
+            let (count, sum) = said.split_once(' ').unwrap();
+            total = (total.0 + count.parse::<u64>().unwrap(), total.1 + sum.parse::<u64>().unwrap());
+            receiver.finish();
+        }
+        println!("{senders} senders: {} messages in {:?}, {slept} long sleeps", total.0, start.elapsed());
+        assert_eq!(total, (senders * EACH, senders * EACH * (EACH + 1) / 2));
+        drop(ring);
+        assert!(!name.exists());
+    }
+
+    #[test]
+    fn one_to_one_by_sleeping() {
+        soak(&SLEEPY.capacity(1), 1, 1);
+    }
+
+    #[test]
+    fn one_to_one_without_membarrier() {
+        soak(&SLEEPY.membarrier(false), 1, 1);
+    }
+
+    #[test]
+    fn a_timeout_is_kept() {
+        let _watchdog = watchdog("a timeout");
+        const TIME: Duration = Duration::from_millis(50);
+        fn timed<T>(what: &str, call: impl FnOnce() -> T) -> T {
+            let start = Instant::now();
+            let result = call();
+            let took = start.elapsed();
+            println!("{what} of {TIME:?} took {took:?}");
+            assert!(took >= TIME, "{what}: {took:?}");
+            result
+        }
+        let (mut tx, mut rx) = flavour::channel::<u64>(&SLEEPY).unwrap();
+        assert!(timed("recv_timeout", || rx.recv_timeout(TIME).map(drop)).unwrap_err().is_timeout());
+        assert!(timed("recv_many_timeout", || rx.recv_many_timeout(3, TIME).map(drop)).unwrap_err().is_timeout());
+        assert!(timed("recv_deadline", || rx.recv_deadline(Instant::now() + TIME).map(drop)).unwrap_err().is_timeout());
+        tx.send(&1).unwrap();
+        tx.send(&2).unwrap();
+        assert!(timed("send_timeout", || tx.send_timeout(&3, TIME)).unwrap_err().is_timeout());
+        assert!(timed("send_deadline", || tx.send_deadline(&3, Instant::now() + TIME)).unwrap_err().is_timeout());
+        assert!(timed("wait_acked", || tx.wait_acked(Some(TIME))).unwrap_err().is_timeout());
+        drop((rx.recv().unwrap(), tx));
+        drop(rx.recv().unwrap());
+        let (mut tx, _rx) = flavour::channel::<[u8]>(&SLEEPY.capacity(1)).unwrap();
+        tx.send(b"full").unwrap();
+        assert!(timed("loan_timeout", || tx.loan_timeout(1, TIME).map(drop)).unwrap_err().is_timeout());
+    }
+
+    #[test]
+    fn a_timeout_may_be_nothing_or_for_ever() {
+        let _watchdog = watchdog("a timeout");
+        let (mut tx, mut rx) = flavour::channel::<u64>(&SLEEPY.capacity(1)).unwrap();
+        let past = Instant::now();
+        assert!(rx.recv_timeout(Duration::ZERO).unwrap_err().is_timeout());
+        assert!(rx.recv_deadline(past).unwrap_err().is_timeout());
+        // What can complete completes, however late.
+        tx.send_timeout(&1, Duration::ZERO).unwrap();
+        assert!(tx.send_timeout(&2, Duration::ZERO).unwrap_err().is_timeout());
+        assert!(tx.send_deadline(&2, past).unwrap_err().is_timeout());
+        assert!(tx.wait_acked(Some(Duration::ZERO)).unwrap_err().is_timeout());
+        assert_eq!(*rx.recv_deadline(past).unwrap(), 1);
+        tx.wait_acked(Some(Duration::ZERO)).unwrap();
+        tx.send_deadline(&2, past).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                tx.send_timeout(&3, Duration::MAX).unwrap();
+                tx.wait_acked(Some(Duration::MAX)).unwrap();
+            });
+            for number in [2, 3] {
+                assert_eq!(*rx.recv_timeout(Duration::MAX).unwrap(), number);
+            }
+        });
+    }
+
+    #[test]
+    fn acknowledgements_are_waited_for() {
+        let _watchdog = watchdog("a wait for acknowledgements");
+        let name = name("acked");
+        let ring = flavour::Ring::<u64>::create(&name, &SLEEPY.capacity(4)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        tx.wait_acked(None).unwrap();
+        (0..3).for_each(|number| tx.send(&number).unwrap());
+        let acked = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                tx.wait_acked(None).unwrap();
+                assert!(acked.load(Relaxed), "not before the last one is done with");
+            });
+            drop(rx.recv().unwrap());
+            drop(rx.recv().unwrap());
+            let last = rx.recv().unwrap();
+            wait_asleep(&name, Side::Senders);
+            acked.store(true, Relaxed);
+            drop(last);
+        });
+    }
+}
+
+#[test]
+fn many_to_many_by_sleeping() {
+    mpmc::soak(&SLEEPY, 2, 2);
+}
+
+#[test]
+fn many_to_many_without_membarrier() {
+    mpmc::soak(&SLEEPY.membarrier(false), 2, 2);
+}
+
+#[test]
+fn many_to_many_with_spinning() {
+    mpmc::soak(&Options::new().capacity(3), 2, 2);
+}
+
+/// Processor time of this thread.
+fn busy() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[allow(clippy::disallowed_methods, reason = "tests look at the system from outside")]
+    // SAFETY: `now` is a timespec for the call to fill.
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now)
+    };
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+#[test]
+fn an_idle_waiter_costs_next_to_nothing() {
+    const TIME: Duration = Duration::from_secs(2);
+    fn share(what: &str, wait: impl FnOnce()) {
+        let before = busy();
+        wait();
+        let share = (busy() - before).as_secs_f64() / TIME.as_secs_f64();
+        println!("{what} costs {:.4} % of a core", 100.0 * share);
+        // Processor time, so a busy machine does not matter; spinning would be near 1.
+        assert!(share < 0.05, "{what}: {share}");
+    }
+    let (tx, rx) = many::channel::<u64>(&Options::new().capacity(1)).unwrap();
+    let (full, _receiver) = many::channel::<u64>(&Options::new().capacity(1)).unwrap();
+    full.send(&1).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| share("a blocked receiver", || assert!(rx.recv_timeout(TIME).unwrap_err().is_timeout())));
+        scope.spawn(|| share("a blocked sender", || assert!(full.send_timeout(&2, TIME).unwrap_err().is_timeout())));
+    });
+    drop(tx);
+}
+
+static SIGNALS: AtomicU32 = AtomicU32::new(0);
+
+extern "C" fn count_signal(_: libc::c_int) {
+    SIGNALS.fetch_add(1, Relaxed);
+}
+
+/// Sends signals to `thread` until `stop`; its system calls are interrupted and not restarted.
+fn storm(thread: libc::pthread_t, stop: &AtomicBool) {
+    while !stop.load(Relaxed) {
+        // SAFETY: the thread is joined only after this loop.
+        unsafe { libc::pthread_kill(thread, libc::SIGUSR1) };
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn signals_neither_break_nor_shorten_a_wait() {
+    const TIME: Duration = Duration::from_millis(300);
+    let _watchdog = watchdog("a wait amid signals");
+    // SAFETY: all zero is a valid sigaction: no flags, so no SA_RESTART, and an empty mask.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = count_signal as *const () as libc::sighandler_t;
+    // SAFETY: the handler only counts, which is allowed in one.
+    assert_eq!(unsafe { libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()) }, 0);
+    let (tx, rx) = many::channel::<u64>(&SLEEPY.capacity(1)).unwrap();
+    // SAFETY: names the calling thread.
+    let (me, stop) = (unsafe { libc::pthread_self() }, AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| storm(me, &stop));
+        let start = Instant::now();
+        assert!(rx.recv_timeout(TIME).unwrap_err().is_timeout());
+        assert!(start.elapsed() >= TIME);
+        tx.send(&0).unwrap();
+        let start = Instant::now();
+        assert!(tx.send_timeout(&1, TIME).unwrap_err().is_timeout());
+        assert!(start.elapsed() >= TIME);
+        drop(rx.recv().unwrap());
+        scope.spawn(|| (0..2000).for_each(|number| tx.send(&number).unwrap()));
+        for number in 0..2000 {
+            assert_eq!(*rx.recv().unwrap(), number);
+        }
+        stop.store(true, Relaxed);
+    });
+    let signals = SIGNALS.load(Relaxed);
+    println!("{signals} signals");
+    assert!(signals > 10);
+}
