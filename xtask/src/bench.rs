@@ -1,0 +1,28 @@
+//! `cargo xtask bench`: how fast it is.
+
+use crate::run::{cargo, run as run_plainly};
+use std::path::Path;
+
+/// Runs the benchmarks that are asked for.
+pub fn run(args: &[&str]) -> Result<bool, String> {
+    match args {
+        [] => Ok(in_process(&[]) & compare(&[])),
+        ["in-process", rest @ ..] => Ok(in_process(rest)),
+        ["compare", rest @ ..] => Ok(compare(rest)),
+        [other, ..] => Err(format!("no such kind of benchmark: {other}")),
+    }
+}
+
+/// Between threads of one process, beside other queues in the same run.
+fn in_process(rest: &[&str]) -> bool {
+    run_plainly(cargo(&[&["bench", "--package", "ringmail", "--bench", "*", "--"], rest].concat()))
+}
+
+/// Between processes, beside other crates in the same run.
+fn compare(rest: &[&str]) -> bool {
+    if !Path::new("benches/compare/Cargo.toml").exists() {
+        println!("\nbenches/compare skipped: it is not in this checkout");
+        return true;
+    }
+    run_plainly(cargo(&[&["run", "--release", "--package", "ringmail-compare", "--"], rest].concat()))
+}

@@ -1,0 +1,16 @@
+//! `cargo xtask lint`: what a compiler can find, every warning an error.
+
+use crate::run::{cargo, cargo_with, run as run_plainly, target};
+
+/// Runs everything, and says whether there is nothing to complain about.
+pub fn run() -> Result<bool, String> {
+    let loom = target("loom");
+    let model = ["--package", "ringmail-loom-tests", "--all-targets", "--target-dir", &loom, "--", "-D", "warnings"];
+    let commands = [
+        cargo(&["fmt", "--all", "--check"]),
+        cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        cargo_with("RUSTFLAGS", "--cfg loom", &[&["clippy"], &model[..]].concat()),
+        cargo_with("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps"]),
+    ];
+    Ok(commands.map(run_plainly).iter().all(|&ok| ok))
+}

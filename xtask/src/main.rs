@@ -1,0 +1,54 @@
+//! `cargo xtask`: the chores of this repository, as CI and people run them.
+
+mod bench;
+mod lint;
+mod run;
+mod tally;
+mod test;
+
+use std::env;
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test [STEP]...             every test, or only some steps of: tests, benches, loom, msrv, deny
+  lint                       fmt, clippy and rustdoc, warnings being errors
+  bench                      every benchmark
+  bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
+  bench compare [ARG]...     those between processes and against other crates; arguments go to the harness
+";
+
+fn main() -> ExitCode {
+    // Cargo tells where this crate lies; its parent is the repository.
+    if let Some(here) = env::var_os("CARGO_MANIFEST_DIR")
+        && let Some(root) = Path::new(&here).parent()
+        && let Err(error) = env::set_current_dir(root)
+    {
+        eprintln!("xtask: cannot enter {}: {error}", root.display());
+        return ExitCode::FAILURE;
+    }
+    let args: Vec<String> = env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["test", steps @ ..] => test::run(steps),
+        ["lint"] => lint::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["help" | "-h" | "--help"] => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        [] => Err("a command is missing".to_owned()),
+        ["lint", ..] => Err("lint takes no arguments".to_owned()),
+        [other, ..] => Err(format!("no such command: {other}")),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            eprint!("xtask: {wrong}\n\n{USAGE}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Running other programs.
+
+use crate::tally::Tally;
+use std::env;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Cargo, the one that runs us.
+pub fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+/// Cargo with another value added to a variable of flags, such as `RUSTFLAGS`.
+pub fn cargo_with(variable: &str, flags: &str, args: &[&str]) -> Command {
+    let mut command = cargo(args);
+    let given = env::var(variable).unwrap_or_default();
+    command.env(variable, format!("{given} {flags}").trim());
+    command
+}
+
+/// A folder of its own under the target folder: builds with other flags would evict each other's.
+pub fn target(name: &str) -> String {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    target.join(name).to_string_lossy().into_owned()
+}
+
+/// Says what is run.
+fn announce(command: &Command) {
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    println!("\n$ {program} {}", args.join(" "));
+}
+
+/// Runs a command to its end with our own input and output. Says whether it succeeded.
+pub fn run(mut command: Command) -> bool {
+    announce(&command);
+    match command.status() {
+        Ok(status) => status.success(),
+        Err(error) => {
+            eprintln!("xtask: cannot run {}: {error}", command.get_program().display());
+            false
+        }
+    }
+}
+
+/// Whether a command can be run and succeeds; its output goes nowhere.
+pub fn succeeds(mut command: Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Runs a test runner, passing its output on, and counts its tests.
+pub fn count(mut command: Command) -> (bool, Tally) {
+    announce(&command);
+    let mut tally = Tally::default();
+    let ok = pass_on(&mut command, |line| tally.read(line)).unwrap_or_else(|error| {
+        eprintln!("xtask: cannot run {}: {error}", command.get_program().display());
+        false
+    });
+    (ok, tally)
+}
+
+fn pass_on(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<bool> {
+    const TICK: Duration = Duration::from_millis(250);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let (sender, lines) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        let mut lines = BufReader::new(stdout).split(b'\n').map_while(Result::ok);
+        thread::spawn(move || lines.try_for_each(|line| sender.send(line)));
+    }
+    let mut ticks_after_end = 0;
+    loop {
+        match lines.recv_timeout(TICK) {
+            Ok(line) => {
+                let mut out = io::stdout().lock();
+                out.write_all(&line)?;
+                out.write_all(b"\n")?;
+                out.flush()?;
+                read(&String::from_utf8_lossy(&line));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
+            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_none() => {}
+            // The output is still open although its owner is gone.
+            Err(RecvTimeoutError::Timeout) if ticks_after_end < 8 => ticks_after_end += 1,
+            Err(RecvTimeoutError::Timeout) => {
+                eprintln!("xtask: a test left a process behind that still runs");
+                return Ok(false);
+            }
+        }
+    }
+}
