@@ -1,0 +1,226 @@
+//! Bare shared memory and what can be built on it with nothing in between: the bounds that a ring is held against.
+//!
+//! - [`Shared`]: a mapping that forked processes share.
+//! - [`PingPong`]: a number that goes to and fro in two cache lines: the cost of moving a line, twice.
+//! - [`Frames`]: two counters and slots, and no protocol for anything that may go wrong: the cost of moving the bytes.
+//! - [`Bell`]: a bare futex: the cost of waking a process.
+
+use crate::crew::Line;
+use std::fs::File;
+use std::ops::Deref;
+use std::os::fd::FromRawFd;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+
+/// Zeroed memory that stays shared with forked children.
+pub struct Shared<T> {
+    start: NonNull<T>,
+    bytes: usize,
+}
+
+// SAFETY: as for a reference to `T`; the mapping goes only with this.
+unsafe impl<T: Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    /// Maps `bytes`, at least those of a `T`.
+    ///
+    /// # Safety
+    ///
+    /// Zeroes are a value of `T`.
+    pub unsafe fn zeroed(bytes: usize) -> Self {
+        assert!(bytes >= size_of::<T>() && align_of::<T>() <= 4096);
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS | libc::MAP_POPULATE;
+        // SAFETY: asks for memory wherever there is some.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
+        assert_ne!(start, libc::MAP_FAILED, "cannot map {bytes} bytes: {}", std::io::Error::last_os_error());
+        let start = NonNull::new(start.cast()).expect("mappings do not start at zero");
+        Self { start, bytes }
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: mapped, aligned to a page and a value by the contract of `zeroed`.
+        unsafe { self.start.as_ref() }
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's, and nothing borrows from it any more.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// A payload of seven words and a number that says that they are there, in one cache line each way.
+#[repr(C)]
+pub struct PingPong {
+    ways: [Line<Way>; 2],
+}
+
+#[repr(C, align(64))]
+struct Way {
+    number: AtomicU64,
+    payload: [AtomicU64; 7],
+}
+
+impl PingPong {
+    pub fn map() -> Shared<Self> {
+        // SAFETY: zeroes are atomics.
+        unsafe { Shared::zeroed(size_of::<Self>()) }
+    }
+
+    /// Writes `number`.
+    #[inline]
+    pub fn send(&self, way: usize, number: u64) {
+        self.ways[way].0.number.store(number, Release);
+    }
+
+    /// Spins until `number` stands there.
+    #[inline]
+    pub fn await_number(&self, way: usize, number: u64) {
+        while self.ways[way].0.number.load(Acquire) != number {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Writes the payload and then `number`, which is not zero.
+    #[inline]
+    pub fn send_payload(&self, way: usize, number: u64) {
+        for (word, value) in self.ways[way].0.payload.iter().zip(number..) {
+            word.store(value, Relaxed);
+        }
+        self.send(way, number);
+    }
+
+    /// Spins until `number` stands there, and sums up what came with it.
+    #[inline]
+    pub fn await_payload(&self, way: usize, number: u64) -> u64 {
+        self.await_number(way, number);
+        self.ways[way].0.payload.iter().fold(0, |sum: u64, word| sum.wrapping_add(word.load(Relaxed)))
+    }
+}
+
+/// Bytes of a frame.
+pub const FRAME: usize = 64 * 1024;
+
+/// Slots of [`FRAME`] bytes and two counters.
+#[repr(C)]
+pub struct Frames {
+    sent: Line<AtomicU64>,
+    read: Line<AtomicU64>,
+}
+
+/// Where the slots begin: at a page, as the ring's do.
+const SLOTS: usize = 4096;
+
+impl Frames {
+    pub fn map(capacity: usize) -> Shared<Self> {
+        // SAFETY: zeroes are atomics, and bytes.
+        unsafe { Shared::zeroed(SLOTS + capacity * FRAME) }
+    }
+}
+
+/// One side of a ring of frames: how far it is, and how far it last saw the other.
+pub struct FrameEnd<S> {
+    ring: S,
+    capacity: u64,
+    mine: u64,
+    theirs: u64,
+}
+
+impl<S: Deref<Target = Shared<Frames>>> FrameEnd<S> {
+    pub fn new(ring: S, capacity: usize) -> Self {
+        assert_eq!(ring.bytes, SLOTS + capacity * FRAME);
+        Self { ring, capacity: capacity as u64, mine: 0, theirs: 0 }
+    }
+
+    fn slot(&self) -> *mut [u8; FRAME] {
+        let place = (self.mine % self.capacity) as usize;
+        // SAFETY: within the mapping, whose size was checked.
+        unsafe { self.ring.start.as_ptr().cast::<u8>().add(SLOTS + place * FRAME) }.cast()
+    }
+
+    /// Fills the next slot when it is free.
+    #[inline]
+    pub fn fill_next(&mut self, fill: impl FnOnce(&mut [u8; FRAME])) {
+        while self.mine - self.theirs == self.capacity {
+            self.theirs = self.ring.read.0.load(Acquire);
+            std::hint::spin_loop();
+        }
+        // SAFETY: read by nobody until the counter says that it is sent.
+        fill(unsafe { &mut *self.slot() });
+        self.mine += 1;
+        self.ring.sent.0.store(self.mine, Release);
+    }
+
+    /// Reads the next slot when it is full.
+    #[inline]
+    pub fn read_next(&mut self, read: impl FnOnce(&[u8; FRAME])) {
+        while self.mine == self.theirs {
+            self.theirs = self.ring.sent.0.load(Acquire);
+            std::hint::spin_loop();
+        }
+        // SAFETY: written by nobody until the counter says that it is read.
+        read(unsafe { &*self.slot() });
+        self.mine += 1;
+        self.ring.read.0.store(self.mine, Release);
+    }
+}
+
+/// A word to sleep on, until another process wakes whoever sleeps.
+#[repr(C)]
+pub struct Bell {
+    number: Line<AtomicU32>,
+}
+
+impl Bell {
+    pub fn map() -> Shared<Self> {
+        // SAFETY: zeroes are an atomic.
+        unsafe { Shared::zeroed(size_of::<Self>()) }
+    }
+
+    /// Sets the number and wakes who sleeps.
+    pub fn ring(&self, number: u32) {
+        self.number.0.store(number, SeqCst);
+        futex(&self.number.0, libc::FUTEX_WAKE, 1);
+    }
+
+    /// Spins until the number is another than `number`.
+    pub fn spin(&self, number: u32) {
+        while self.number.0.load(SeqCst) == number {
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Sleeps until the number is another than `number`.
+    pub fn sleep(&self, number: u32) {
+        while self.number.0.load(SeqCst) == number {
+            futex(&self.number.0, libc::FUTEX_WAIT, number);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the bare system call is what is measured")]
+fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
+    let timeout = std::ptr::null::<libc::timespec>();
+    // SAFETY: `word` lives, and there is no time limit to be read.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, timeout) };
+}
+
+/// A file of so many bytes that lies in memory and has no name.
+pub fn memory_file(bytes: usize) -> File {
+    // SAFETY: the name ends with a zero.
+    let descriptor = unsafe { libc::memfd_create(c"compare".as_ptr(), libc::MFD_CLOEXEC) };
+    assert!(descriptor >= 0, "no memory file: {}", std::io::Error::last_os_error());
+    // SAFETY: just opened, and nobody else's.
+    let file = unsafe { File::from_raw_fd(descriptor) };
+    file.set_len(bytes as u64).expect("the file cannot have that size");
+    file
+}

@@ -1,0 +1,68 @@
+//! Near or far: how fast a cache line moves between the two cores at this moment.
+//!
+//! On virtual machines the host moves virtual CPUs between groups of cores that share a cache. The same code then differs by
+//! a factor of 3 to 15, for seconds or minutes. A figure without its regime says nothing, and figures of two regimes must
+//! not be compared: every sample is taken between two probes, each a few milliseconds of ping-pong between the cores.
+
+use crate::bare::PingPong;
+use crate::crew::{Cores, now_ns, pin};
+use std::fmt;
+
+/// Below so many nanoseconds a round trip is near.
+const NEAR_NS: f64 = 250.0;
+const BURSTS: usize = 25;
+const TRIPS: u64 = 400;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Regime {
+    Near,
+    Far,
+}
+
+impl fmt::Display for Regime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Near => "near",
+            Self::Far => "far",
+        })
+    }
+}
+
+impl Regime {
+    /// The regime in which round trips take so long.
+    pub fn of(trip_ns: f64) -> Self {
+        if trip_ns < NEAR_NS { Self::Near } else { Self::Far }
+    }
+}
+
+/// The median of bursts of round trips between the first two cores, in nanoseconds a round trip.
+pub fn probe(cores: &Cores) -> f64 {
+    let table = PingPong::map();
+    let trips = BURSTS as u64 * TRIPS;
+    let mut bursts = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pin(&cores.list[1..2]);
+            for number in 1..=trips {
+                table.await_number(0, number);
+                table.send(1, number);
+            }
+        });
+        let probe = scope.spawn(|| {
+            pin(&cores.list[..1]);
+            let mut number = 0;
+            let burst = |_| {
+                let start = now_ns();
+                for _ in 0..TRIPS {
+                    number += 1;
+                    table.send(0, number);
+                    table.await_number(1, number);
+                }
+                (now_ns() - start) as f64 / TRIPS as f64
+            };
+            (0..BURSTS).map(burst).collect::<Vec<_>>()
+        });
+        probe.join().expect("the probe cannot fail")
+    });
+    bursts.sort_by(f64::total_cmp);
+    bursts[BURSTS / 2]
+}

@@ -1,0 +1,92 @@
+//! Two senders and two receivers, in four threads: `mpmc` beside `ArrayQueue` and `crossbeam-channel`; and one of each, where
+//! `rtrb` can take part.
+//!
+//! For looking at one's own changes. Figures to be told to others come from `compare`, which knows in which regime the
+//! machine was and takes the contestants in turns.
+
+mod stream;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use ringmail::{Options, mpmc};
+use std::sync::Arc;
+use std::time::Duration;
+use stream::{BATCH, Verbs, announce, capacity, insist, message, read, time};
+
+fn ringmail<const N: usize>(count: u64, verbs: Verbs, pairs: usize) -> Duration {
+    let options = Options::new().capacity(capacity(N * 8)).prefault(true);
+    let (tx, rx) = mpmc::channel::<[u64; N]>(&options).expect("ring");
+    let send = |tx: &mut mpmc::Sender<[u64; N]>, count: u64| match verbs {
+        Verbs::Single => (0..count).for_each(|number| tx.send(&message(number)).expect("send")),
+        Verbs::Batch => {
+            for start in (0..count).step_by(BATCH) {
+                let end = count.min(start + BATCH as u64);
+                tx.send_many((start..end).map(message::<N>)).expect("send_many");
+            }
+        }
+    };
+    let receive = |rx: &mut mpmc::Receiver<[u64; N]>, count: u64| match verbs {
+        Verbs::Single => (0..count).for_each(|_| read(&rx.recv().expect("recv"))),
+        Verbs::Batch => {
+            let mut left = count;
+            while left > 0 {
+                let batch = rx.recv_many(left.min(BATCH as u64) as usize).expect("recv_many");
+                left -= batch.len() as u64;
+                batch.iter().for_each(read);
+            }
+        }
+    };
+    time(count, vec![tx; pairs], vec![rx; pairs], send, receive)
+}
+
+fn array_queue<const N: usize>(count: u64, pairs: usize) -> Duration {
+    let queue = Arc::new(crossbeam_queue::ArrayQueue::<[u64; N]>::new(capacity(N * 8)));
+    let send = |queue: &mut Arc<crossbeam_queue::ArrayQueue<[u64; N]>>, count: u64| {
+        (0..count).for_each(|number| insist(|| queue.push(message(number)).ok()));
+    };
+    let receive = |queue: &mut Arc<crossbeam_queue::ArrayQueue<[u64; N]>>, count: u64| {
+        (0..count).for_each(|_| read(&insist(|| queue.pop())));
+    };
+    time(count, vec![Arc::clone(&queue); pairs], vec![queue; pairs], send, receive)
+}
+
+fn channel<const N: usize>(count: u64, pairs: usize) -> Duration {
+    let (tx, rx) = crossbeam_channel::bounded::<[u64; N]>(capacity(N * 8));
+    let send = |tx: &mut crossbeam_channel::Sender<[u64; N]>, count: u64| {
+        (0..count).for_each(|number| tx.send(message(number)).expect("send"));
+    };
+    let receive = |rx: &mut crossbeam_channel::Receiver<[u64; N]>, count: u64| {
+        (0..count).for_each(|_| read(&rx.recv().expect("recv")));
+    };
+    time(count, vec![tx; pairs], vec![rx; pairs], send, receive)
+}
+
+fn rtrb<const N: usize>(count: u64) -> Duration {
+    let (tx, rx) = rtrb::RingBuffer::<[u64; N]>::new(capacity(N * 8));
+    let send = |tx: &mut rtrb::Producer<[u64; N]>, count: u64| {
+        (0..count).for_each(|number| insist(|| tx.push(message(number)).ok()));
+    };
+    let receive = |rx: &mut rtrb::Consumer<[u64; N]>, count: u64| {
+        (0..count).for_each(|_| read(&insist(|| rx.pop().ok())));
+    };
+    time(count, vec![tx], vec![rx], send, receive)
+}
+
+fn size<const N: usize>(criterion: &mut Criterion) {
+    for (verbs, pairs) in Verbs::ALL.into_iter().flat_map(|verbs| [(verbs, 1), (verbs, 2)]) {
+        let mut group = criterion.benchmark_group(format!("mpmc/{pairs}p{pairs}c/{}", verbs.name()));
+        let bytes = N * 8;
+        announce(&mut group, bytes);
+        let id = |name: &str| BenchmarkId::new(name, bytes);
+        group.bench_function(id("ringmail"), |bencher| bencher.iter_custom(|count| ringmail::<N>(count, verbs, pairs)));
+        group.bench_function(id("ArrayQueue"), |bencher| bencher.iter_custom(|count| array_queue::<N>(count, pairs)));
+        group
+            .bench_function(id("crossbeam-channel"), |bencher| bencher.iter_custom(|count| channel::<N>(count, pairs)));
+        if pairs == 1 && verbs == Verbs::Single {
+            group.bench_function(id("rtrb"), |bencher| bencher.iter_custom(rtrb::<N>));
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, size::<1>, size::<8>, size::<128>, size::<8192>);
+criterion_main!(benches);
