@@ -34,6 +34,30 @@ impl Until {
     }
 }
 
+/// What an operation waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// To send or receive: in vain once the ring is closed.
+    Message,
+    /// For acknowledgements of what was sent: they come after a close as well.
+    Acknowledgement,
+}
+
+/// A handle whose operation missed.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter<'a> {
+    /// Its side.
+    pub role: Role,
+    /// What it waits for.
+    pub aim: Aim,
+    /// How it spins.
+    pub patience: &'a wait::Patience,
+    /// Where it is in the ring.
+    pub position: u64,
+    /// How often it missed.
+    pub misses: &'a Private,
+}
+
 /// How long a verdict about the peers stands, in milliseconds, while nobody comes or goes.
 const VERDICT_MS: u64 = 50;
 
@@ -161,32 +185,29 @@ impl Attachment {
         last >> 32 != u64::from(changes) || last & 1 != 0
     }
 
-    /// Whether somebody of `role` waits in vain: the ring is closed, or nobody of the other side is left.
-    fn is_over(&self, role: Role) -> bool {
-        self.is_closed() || self.is_deserted(opposite(role))
+    /// Whether somebody of `role` waits in vain: nobody of the other side is left, or nothing more is sent.
+    fn is_over(&self, role: Role, aim: Aim) -> bool {
+        (aim == Aim::Message && self.is_closed()) || self.is_deserted(opposite(role))
     }
 
     /// Goes on with an operation of `role` that missed at first, until it succeeds, must not wait longer, or waits in vain.
     ///
-    /// `attempt` says `NotNow` when it misses; `misses` counts those of this handle, which is at
-    /// `position`.
+    /// `attempt` says `NotNow` when it misses.
     #[cold]
     #[inline(never)]
     pub fn persist<T>(
         &self,
-        role: Role,
+        waiter: Waiter<'_>,
         until: Until,
-        patience: &wait::Patience,
-        position: u64,
-        misses: &Private,
         mut attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
+        let Waiter { role, aim, patience, position, misses } = waiter;
         let mut verdict = |look: Look| {
             match attempt(look) {
                 Err(Stop::NotNow) => {}
                 done => return Some(done),
             }
-            if look == Look::Glance || !self.is_over(role) {
+            if look == Look::Glance || !self.is_over(role, aim) {
                 return None;
             }
             // Over, but the last word may have been said since the look: once more, after a barrier, and thoroughly.
@@ -202,7 +223,7 @@ impl Attachment {
                 // A caller who polls in a loop sees his message sooner for not asking the clock each time.
                 let ask =
                     misses.get().is_multiple_of(VERDICT_EVERY) || self.is_closed() || self.is_in_doubt(opposite(role));
-                let search = misses.get().is_multiple_of(SEARCH_EVERY) || (ask && self.is_over(role));
+                let search = misses.get().is_multiple_of(SEARCH_EVERY) || (ask && self.is_over(role, aim));
                 let look = if search { Look::Search } else { Look::Glance };
                 return verdict(look).unwrap_or(Err(Stop::NotNow));
             }
@@ -250,6 +271,6 @@ impl Drop for Attachment {
         wait::wake_all(self.event_of(Role::Sender), &self.system);
         wait::wake_all(self.event_of(Role::Receiver), &self.system);
         // The last one out of a named ring takes the name along, unless messages wait in it or a successor is expected.
-        self.segment.leave(life, || !keep_open && (self.is_closed() || self.is_drained()));
+        self.segment.leave(life, || self.is_closed() || (!keep_open && self.is_drained()));
     }
 }

@@ -245,7 +245,7 @@ fn strides(flavour: Flavour, shape: &Shape, max_len: u64) -> (u64, Option<u64>, 
         return (record, None, max_len.next_multiple_of(PAGE));
     }
     let stride = match whole {
-        0..64 => whole.next_power_of_two().max(8),
+        0..64 => whole.next_power_of_two().max(8).max(align),
         _ => whole.next_multiple_of(64),
     };
     (stride, Some(start), stride)

@@ -56,7 +56,8 @@ impl<'a, M: Message + ?Sized, L: Lent> Loan<'a, M, L> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] if the ring was closed meanwhile; the message is then not sent.
+    /// [`SendError::Disconnected`] if the ring was closed meanwhile; the message is then not sent (in an `spsc` ring a receiver
+    /// that is still draining may get it all the same).
     #[inline]
     pub fn commit(self) -> Result<(), SendError> {
         let len = size_of_val(&*self);

@@ -63,6 +63,10 @@ pub type Batch<'a, M> = received::Batch<'a, M, HeldRun<'a, M>>;
 
 /// A ring without a name and both its sides, for threads or for processes that are forked.
 ///
+/// A forked child takes part from its first use of a handle on. Until then a parent that drops its own copy leaves that side
+/// without anybody, and the other side is told `Disconnected`: keep the copy until the child has sent or received, or
+/// create the ring with [`Options::keep_open`].
+///
 /// # Errors
 ///
 /// As for [`Ring::anonymous`].

@@ -135,7 +135,7 @@ impl Options {
     /// Waits for a successor when nobody is left on the other side, instead of `Disconnected`. Off by default.
     ///
     /// For workers under a supervisor that starts them again. The stream then ends only by
-    /// [`close`](crate::mpmc::Ring::close), and a named ring stays until [`unlink`](crate::unlink).
+    /// [`close`](crate::mpmc::Ring::close), and a named ring stays until it is closed or [unlinked](crate::unlink).
     pub const fn keep_open(mut self, yes: bool) -> Self {
         self.keep_open = yes;
         self

@@ -112,7 +112,8 @@ impl<'a, M: Message + ?Sized, H: Hold> Received<'a, M, H> {
 
     /// The same message without the borrow of its receiver: it can be stored, and sent to another thread.
     ///
-    /// It keeps the ring mapped and this process in it.
+    /// It keeps the ring mapped and this process in it; in an `spsc` ring also the role, which no successor gets before the
+    /// last owned message is gone.
     pub fn into_owned(self) -> OwnedReceived<M, H> {
         let (message, hold) = self.into_hold();
         Received { message, hold: ManuallyDrop::new(hold.into_owned()), _slot: PhantomData }

@@ -216,7 +216,10 @@ impl Registry {
         let here = life.as_ref().is_some_and(|life| life.fd(table).is_some());
         if !here {
             let fresh = Life::begin(segment.file(), table)?;
-            *life = Some(fresh.ok_or(JoinError::System { errno: Errno::AGAIN })?);
+            let fresh = fresh.ok_or(JoinError::System { errno: Errno::AGAIN })?;
+            if let Some(inherited) = life.replace(fresh) {
+                inherited.end(table);
+            }
         }
         life.as_ref().ok_or(JoinError::System { errno: Errno::AGAIN })
     }

@@ -65,7 +65,7 @@ pub struct Segment {
 /// The opening that carries this process's locks on a segment.
 #[derive(Debug)]
 pub struct Life {
-    kept: Kept,
+    kept: Option<Kept>,
 }
 
 impl Life {
@@ -75,17 +75,28 @@ impl Life {
         if !lock::try_shared(fd.as_fd(), lock::LIFETIME)? {
             return Ok(None);
         }
-        Ok(Some(Self { kept: Kept::new(fd, table) }))
+        Ok(Some(Self { kept: Some(Kept::new(fd, table)) }))
     }
 
     /// The descriptor, unless this is a forked child's copy.
     pub fn fd<'a>(&'a self, table: &'a MutexGuard<'static, Table>) -> Option<BorrowedFd<'a>> {
-        self.kept.get(table)
+        self.kept.as_ref()?.get(table)
     }
 
     /// Drops every lock.
-    pub fn end(self, table: &mut MutexGuard<'static, Table>) {
-        self.kept.close(table);
+    pub fn end(mut self, table: &mut MutexGuard<'static, Table>) {
+        if let Some(kept) = self.kept.take() {
+            kept.close(table);
+        }
+    }
+}
+
+impl Drop for Life {
+    /// For whoever fails in the middle; with the table already at hand it must be [`end`](Self::end).
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            kept.close(&mut fork::exclusive());
+        }
     }
 }
 
@@ -244,6 +255,8 @@ pub fn unlink(name: &str) -> Result<(), OpenError> {
 
 /// Removes a ring that nobody has open, if `replace` says so. `false`: somebody lives in it, or it is wanted.
 fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenError> {
+    // Before the file is opened: a child forked with its descriptor would keep the lock that is taken on it.
+    let _table = fork::exclusive();
     let file = match file::open(path) {
         Ok(file) => file,
         // Gone meanwhile: that will do.
@@ -256,7 +269,6 @@ fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenEr
     if read < size_of::<Header>() || header.magic != MAGIC {
         return Err(OpenError::NotARing { found: "a file of other bytes" });
     }
-    let _table = fork::exclusive();
     if !lock::try_exclusive(file.as_fd(), lock::LIFETIME).map_err(OpenError::Io)? {
         return Ok(false);
     }

@@ -86,9 +86,10 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
                 }
             }
             let claimed = positions.count(attachment.core().tail());
-            let void = rare(&counters.bumped) + rare(&counters.aborted) + rare(&counters.reaped);
+            let void =
+                rare(&counters.bumped).saturating_add(rare(&counters.aborted)).saturating_add(rare(&counters.reaped));
             let writing = attachment.core().writing();
-            (claimed.saturating_sub(void + writing), waiting, held)
+            (claimed.saturating_sub(void).saturating_sub(writing), waiting, held)
         }
     };
     let backlog = waiting + held;

@@ -52,8 +52,8 @@ pub fn pause() {
 
 /// A number of this process alone: where a handle believes the ring to be.
 ///
-/// Never shared with another process and never a proof of anything, so every access is relaxed and the model checker need
-/// not see it. It is atomic only because threads may share an `mpmc` handle by reference.
+/// Never shared with another process, so the model checker need not see it. It is atomic because threads may share an `mpmc`
+/// handle by reference, and Acquire and Release because where one thread moved on to, it had seen the slots before.
 #[derive(Debug, Default)]
 pub struct Private(core::sync::atomic::AtomicU64);
 
@@ -66,13 +66,13 @@ impl Private {
     /// The number as this process last wrote it.
     #[inline]
     pub fn get(&self) -> u64 {
-        self.0.load(core::sync::atomic::Ordering::Relaxed)
+        self.0.load(core::sync::atomic::Ordering::Acquire)
     }
 
     /// Replaces the number.
     #[inline]
     pub fn set(&self, value: u64) {
-        self.0.store(value, core::sync::atomic::Ordering::Relaxed);
+        self.0.store(value, core::sync::atomic::Ordering::Release);
     }
 }
 
@@ -83,10 +83,10 @@ pub struct Notes(Vec<core::sync::atomic::AtomicU32>);
 
 #[cfg(not(loom))]
 impl Notes {
-    /// `len` zeros; none where memory for them is lacking.
+    /// `len` zeros.
     pub fn new(len: usize) -> Self {
         use zerocopy::FromZeros;
-        Self(core::sync::atomic::AtomicU32::new_vec_zeroed(len).unwrap_or_default())
+        Self(core::sync::atomic::AtomicU32::new_vec_zeroed(len).expect("memory for a number a slot"))
     }
 
     /// The number at `index`, or zero beyond the end.

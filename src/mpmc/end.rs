@@ -1,6 +1,6 @@
 //! What a sender and a receiver have in common: who they act as, where they believe the ring to be, and how they wait.
 
-use crate::attachment::{Attachment, Until};
+use crate::attachment::{Aim, Attachment, Until, Waiter};
 use crate::error::{JoinError, Stop};
 use crate::owner::Owner;
 use crate::registry::Role;
@@ -9,7 +9,7 @@ use crate::slots::Slots;
 use crate::sync::{AtomicU64, Ordering::Relaxed, Private};
 use crate::wait::{self, Look, Patience, System};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a handle acts as that could not join: no owner's bits, and not the zero of a forked child's marker either.
 const NOBODY: u64 = u64::MAX;
@@ -85,6 +85,13 @@ impl End {
     #[cold]
     #[inline(never)]
     fn join(&self) -> Result<Owner, Stop> {
+        // Of several threads that share the handle one joins for all.
+        static JOINING: Mutex<()> = Mutex::new(());
+        let _one = JOINING.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.attachment.registry().me().load(Relaxed);
+        if now != 0 && now == self.me.get() {
+            return Ok(Owner::from_bits(now));
+        }
         let me = self.attachment.enter(self.role).map_err(Stop::Join)?;
         self.me.set(me.bits());
         Ok(me)
@@ -156,7 +163,18 @@ impl End {
     }
 
     pub(super) fn persist<T>(&self, until: Until, attempt: impl FnMut(Look) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.attachment.persist(self.role, until, &self.patience, self.cursor.get(), &self.misses, attempt)
+        self.persist_for(Aim::Message, until, attempt)
+    }
+
+    /// Goes on with an operation that missed.
+    pub(super) fn persist_for<T>(
+        &self,
+        aim: Aim,
+        until: Until,
+        attempt: impl FnMut(Look) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
+        let (patience, position, misses) = (&self.patience, self.cursor.get(), &self.misses);
+        self.attachment.persist(Waiter { role: self.role, aim, patience, position, misses }, until, attempt)
     }
 }
 

@@ -100,8 +100,8 @@ impl<M: Message + ?Sized> Receiver<M> {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so not
-    /// lost. Otherwise as for [`recv`](Self::recv).
+    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so it comes
+    /// again as far as the redelivery policy allows. Otherwise as for [`recv`](Self::recv).
     pub fn recv_into(&self, buffer: &mut M) -> Result<usize, RecvError> {
         Ok(received::copy_out(self.get(Until::Forever)?, buffer)?)
     }

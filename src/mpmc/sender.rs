@@ -2,13 +2,13 @@
 
 use super::Loan;
 use super::end::End;
-use crate::attachment::Until;
+use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::ring::mpmc::Claim;
 use crate::sync::Notes;
-use crate::wait;
+use crate::wait::{self, Look};
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -170,19 +170,19 @@ impl<M: Message + ?Sized> Sender<M> {
     pub fn wait_acked(&self, timeout: Option<Duration>) -> Result<(), WaitAckedError> {
         let until = timeout.map_or(Until::Forever, Until::timeout);
         let (core, mut index) = (&self.end.core, 0);
-        let tail = core.positions().lap(core.tail());
-        let acked = |_| {
+        let mut acked = |_| {
             while index < core.positions().capacity() as usize {
-                // The note has 32 bits; the lap it means is the one nearest to the tail's.
-                let behind = (tail as u32).wrapping_sub(self.sent.get(index).wrapping_add(self.base)) as i32;
-                if core.is_unacknowledged(index, tail.wrapping_sub(behind as u64)) {
+                if core.is_unacknowledged(index, self.sent.get(index).wrapping_add(self.base)) {
                     return Err(Stop::NotNow);
                 }
                 index += 1;
             }
             Ok(())
         };
-        Ok(self.end.persist(until, acked)?)
+        match acked(Look::Glance) {
+            Err(Stop::NotNow) => Ok(self.end.persist_for(Aim::Acknowledgement, until, acked)?),
+            done => Ok(done?),
+        }
     }
 
     /// Slots of the ring.

@@ -12,7 +12,7 @@
 //! | undo | WRITING(L, me) → EMPTY(skip) | owner | store |
 //! | commit | WRITING(L, me) → READY(L) | owner | store |
 //! | abort | WRITING(L, me) → EMPTY(L+1) | owner | store |
-//! | take | READY(x), x ≤ L → READING(x, me, 0) | a receiver at (L, i) | CAS |
+//! | take | READY(x), x ≤ L → READING(x, me, 0) | a receiver at (L, i) | CAS, AcqRel: who sees the name sees its owner's record |
 //! | retract | READY(L) → EMPTY(L+1) | its sender, after a close | CAS |
 //! | acknowledge | READING(x, me, k) → EMPTY(x+1) | owner | store |
 //! | reject | READING(x, me, k) → READING(x, ORPHAN, k) | owner | store |
@@ -239,10 +239,10 @@ impl<S: Shared> Core<S> {
         self.shared.word(taken.index).store(orphan.0, Release);
     }
 
-    /// Whether the message of that claim is still in the ring: waiting, or held by a receiver.
-    pub fn is_unacknowledged(&self, index: usize, lap: u64) -> bool {
+    /// Whether the message sent into that slot in `lap` (its low 32 bits) is still in the ring: waiting, or held.
+    pub fn is_unacknowledged(&self, index: usize, lap: u32) -> bool {
         let word = Word(self.shared.word(index).load(Acquire));
-        matches!(word.phase(), Phase::Ready | Phase::Reading) && word.lap_near(lap) == lap
+        matches!(word.phase(), Phase::Ready | Phase::Reading) && word.lap_near(0) as u32 == lap
     }
 
     /// The true tail, walked to from its hint; a few slots beyond where somebody claims meanwhile.
@@ -255,7 +255,7 @@ impl<S: Shared> Core<S> {
             if open <= lap {
                 break;
             }
-            position = self.ring.next(self.ring.at(open - 1, index));
+            position = self.ring.next(self.ring.at(open.wrapping_sub(1), index));
         }
         position
     }
@@ -310,7 +310,7 @@ impl<S: Shared> Core<S> {
     #[inline]
     fn try_take(&self, index: usize, lap: u64, from: Word, me: Owner) -> Option<Taken> {
         let to = Word::reading(lap, me, 0);
-        self.shared.word(index).compare_exchange(from.0, to.0, Acquire, Relaxed).ok()?;
+        self.shared.word(index).compare_exchange(from.0, to.0, AcqRel, Relaxed).ok()?;
         Some(Taken { index, attempt: 0, lap })
     }
 
@@ -348,7 +348,7 @@ impl<S: Shared> Core<S> {
         let lap = word.lap_near(near);
         match word.phase() {
             Phase::Empty => lap.max(skip),
-            _ => (lap + 1).max(skip),
+            _ => lap.wrapping_add(1).max(skip),
         }
     }
 
@@ -364,7 +364,7 @@ impl<S: Shared> Core<S> {
             if open > lap {
                 // Resolved up to open-1: just past that is still not beyond the tail. Onto `open` itself would be: it
                 // would overtake the tail and leave a hole for ever.
-                position = self.ring.next(self.ring.at(open - 1, index));
+                position = self.ring.next(self.ring.at(open.wrapping_sub(1), index));
                 continue;
             }
             match word.phase() {
@@ -410,8 +410,8 @@ impl<S: Shared> Core<S> {
     fn bump(&self, position: u64, skip: u64) {
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         // First `bumped`, then skip: a claimer that finds `bumped` low need not look at skip.
-        self.shared.bumped().fetch_max(position + 1, SeqCst);
-        if self.shared.skip(index).compare_exchange(skip, lap + 1, SeqCst, Relaxed).is_ok() {
+        self.shared.bumped().fetch_max(position.wrapping_add(1), SeqCst);
+        if self.shared.skip(index).compare_exchange(skip, lap.wrapping_add(1), SeqCst, Relaxed).is_ok() {
             self.shared.count(Event::Bumped);
         }
     }
@@ -429,7 +429,7 @@ impl<S: Shared> Core<S> {
             if open > lap.wrapping_add(2) {
                 // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be
                 // met again at or after it. Only so far: a receiver must not jump as a sender may.
-                position = self.ring.next(self.ring.at(open - 2, index));
+                position = self.ring.next(self.ring.at(open.wrapping_sub(2), index));
                 continue;
             }
             match self.look(word, skip, lap, index, life) {

@@ -83,9 +83,9 @@ impl Positions {
     pub const fn advance(&self, position: u64, steps: u64) -> u64 {
         let index = (position & self.mask) + steps;
         if index >= self.capacity {
-            ((self.lap(position) + 1) << self.shift) | (index - self.capacity)
+            (self.lap(position).wrapping_add(1) << self.shift) | (index - self.capacity)
         } else {
-            position + steps
+            position.wrapping_add(steps)
         }
     }
 

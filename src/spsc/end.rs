@@ -1,6 +1,6 @@
 //! What the sender and the receiver have in common: who they act as, and what the role is worth after a fork.
 
-use crate::attachment::{Attachment, Until};
+use crate::attachment::{Aim, Attachment, Until, Waiter};
 use crate::error::{JoinError, Stop};
 use crate::owner::Owner;
 use crate::registry::Role;
@@ -28,6 +28,7 @@ pub(super) struct End {
     pub(super) misses: Private,
     pub(super) patience: Patience,
     pub(super) attachment: Arc<Attachment>,
+    pub(super) tenure: Arc<Tenure>,
     /// A role has one user at a time.
     _not_sync: PhantomData<Cell<()>>,
 }
@@ -38,6 +39,7 @@ unsafe impl Send for End {}
 impl End {
     pub(super) fn enter(attachment: &Arc<Attachment>, role: Role) -> Result<Self, JoinError> {
         let me = attachment.enter(role)?;
+        let tenure = Arc::new(Tenure { attachment: Arc::clone(attachment), role, me });
         let header = attachment.segment().header();
         Ok(Self {
             slots: attachment.slots(),
@@ -49,6 +51,7 @@ impl End {
             misses: Private::new(0),
             patience: Patience::new(header.spin_ns.into()),
             attachment: Arc::clone(attachment),
+            tenure,
             _not_sync: PhantomData,
         })
     }
@@ -69,6 +72,8 @@ impl End {
             match self.attachment.enter(self.role) {
                 Ok(me) => {
                     self.me = me.bits();
+                    let attachment = Arc::clone(&self.attachment);
+                    self.tenure = Arc::new(Tenure { attachment, role: self.role, me });
                     return Ok(());
                 }
                 Err(error) => {
@@ -87,6 +92,11 @@ impl End {
         }
     }
 
+    /// This handle as one that missed at `position`.
+    pub(super) fn waiter(&self, aim: Aim, position: u64) -> Waiter<'_> {
+        Waiter { role: self.role, aim, patience: &self.patience, position, misses: &self.misses }
+    }
+
     /// After a commit, for the receiver. Returns whether the ring is closed.
     #[inline(always)]
     pub(super) fn filled(&self) -> bool {
@@ -100,9 +110,18 @@ impl End {
     }
 }
 
-impl Drop for End {
+/// A role that this process has, for as long as its handle or a message that the handle gave out lives: a successor
+/// would be handed the slots of those messages.
+#[derive(Debug)]
+pub(super) struct Tenure {
+    attachment: Arc<Attachment>,
+    role: Role,
+    me: Owner,
+}
+
+impl Drop for Tenure {
     fn drop(&mut self) {
-        self.attachment.leave(self.role, Owner::from_bits(self.me));
+        self.attachment.leave(self.role, self.me);
     }
 }
 

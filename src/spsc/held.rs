@@ -1,7 +1,7 @@
 //! Messages that were handed out: one, one without its receiver, and several; and the desk that hands them out.
 
-use super::end::End;
-use crate::attachment::{Attachment, Until};
+use super::end::{End, Tenure};
+use crate::attachment::{Aim, Attachment, Until};
 use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
@@ -112,7 +112,7 @@ impl Desk {
                 settle(end, ledger.map(|ledger| &**ledger), handed);
             }
         };
-        end.attachment.persist(end.role, until, &end.patience, position, &end.misses, attempt)
+        end.attachment.persist(end.waiter(Aim::Message, position), until, attempt)
     }
 
     /// Whether messages are out in no simple order.
@@ -201,18 +201,21 @@ impl Hold for Held<'_> {
 
     fn into_owned(self) -> OwnedHeld {
         let ledger = Arc::clone(self.desk.ledger_from(self.handed.start));
-        let (attachment, me) = (Arc::clone(&self.desk.end.attachment), self.desk.end.me);
-        OwnedHeld { attachment, ledger, me, handed: self.handed }
+        let end = &self.desk.end;
+        let (attachment, tenure) = (Arc::clone(&end.attachment), Arc::clone(&end.tenure));
+        OwnedHeld { ledger, me: end.me, handed: self.handed, _tenure: tenure, attachment }
     }
 }
 
 /// A message held without its receiver.
 #[derive(Debug)]
 pub struct OwnedHeld {
-    attachment: Arc<Attachment>,
     ledger: Arc<Ledger>,
     me: u64,
     handed: Handed,
+    /// Keeps the role from a successor, who would hand this very message out.
+    _tenure: Arc<Tenure>,
+    attachment: Arc<Attachment>,
 }
 
 impl OwnedHeld {

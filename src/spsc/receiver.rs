@@ -28,7 +28,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and the sender has left or died
-    /// (and there was one); [`Join`](RecvError::Join) in a forked child while the parent keeps the role.
+    /// (and there was one; owned messages that are still out do not count); [`Join`](RecvError::Join) in a forked child while the parent keeps the role.
     #[inline]
     pub fn recv(&mut self) -> Result<Received<'_, M>, RecvError> {
         Ok(self.get(Until::Forever)?)
@@ -98,8 +98,8 @@ impl<M: Message + ?Sized> Receiver<M> {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so not
-    /// lost. Otherwise as for [`recv`](Self::recv).
+    /// [`TooLarge`](RecvError::TooLarge) if the buffer is shorter; the message is then [rejected](Received::reject), so it comes
+    /// again as far as the redelivery policy allows. Otherwise as for [`recv`](Self::recv).
     pub fn recv_into(&mut self, buffer: &mut M) -> Result<usize, RecvError> {
         Ok(received::copy_out(self.get(Until::Forever)?, buffer)?)
     }

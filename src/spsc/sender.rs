@@ -2,12 +2,13 @@
 
 use super::Loan;
 use super::end::{End, backlog};
-use crate::attachment::Until;
+use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::ring::spsc::Producer;
 use crate::slots::Slots;
+use crate::wait::Look;
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -92,8 +93,7 @@ impl<M: Message + ?Sized> Sender<M> {
                 Err(stop) => (0, Err(stop)),
             };
             if published > 0 {
-                // A ring closed meanwhile is noticed by the next claim.
-                let _ = self.publish(published);
+                self.publish(published).map_err(|stop| SendManyError { sent, error: stop.into() })?;
             }
             sent += published as usize;
             stop.map_err(|stop| SendManyError { sent, error: stop.into() })?;
@@ -179,7 +179,10 @@ impl<M: Message + ?Sized> Sender<M> {
         let until = timeout.map_or(Until::Forever, Until::timeout);
         let (end, producer) = (&self.end, &self.producer);
         let acked = |_| if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::NotNow) };
-        Ok(end.attachment.persist(end.role, until, &end.patience, 0, &end.misses, acked)?)
+        match acked(Look::Glance) {
+            Err(Stop::NotNow) => Ok(end.attachment.persist(end.waiter(Aim::Acknowledgement, 0), until, acked)?),
+            done => Ok(done?),
+        }
     }
 
     /// Slots of the ring.
@@ -253,7 +256,7 @@ impl<M: Message + ?Sized> Sender<M> {
             return Err(Stop::Disconnected);
         }
         let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.role, until, &end.patience, 0, &end.misses, attempt)
+        end.attachment.persist(end.waiter(Aim::Message, 0), until, attempt)
     }
 
     /// Commits filled slots and wakes the receiver.

@@ -1,0 +1,126 @@
+//! What once went wrong, each by the shortest way that showed it.
+
+use ringmail::{JoinError, Options, Redelivery, mpmc, spsc};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+/// A successor was handed the slots of messages that were still out.
+#[test]
+fn an_owned_message_keeps_the_receivers_role() {
+    let ring = spsc::Ring::<u64>::anonymous(&Options::new().capacity(1)).unwrap();
+    let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&1).unwrap();
+    let owned = rx.recv().unwrap().into_owned();
+    drop(rx);
+    assert_eq!(ring.receiver().unwrap_err(), JoinError::RoleTaken { pid: std::process::id() });
+    assert!(tx.try_send(&2).unwrap_err().is_full());
+    assert_eq!(*owned, 1);
+    drop(owned);
+    let mut rx = ring.receiver().unwrap();
+    tx.send(&2).unwrap();
+    assert_eq!(rx.recv_copy(), Ok(2));
+}
+
+/// Messages sent into a closed ring in one run were said to be sent.
+#[test]
+fn many_messages_into_a_closed_ring_are_not_sent() {
+    let ring = spsc::Ring::<u64>::anonymous(&Options::new().capacity(8)).unwrap();
+    let (mut tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    ring.close();
+    drop(rx);
+    let error = tx.send_many([1, 2, 3]).unwrap_err();
+    assert_eq!(error.sent, 0);
+    assert!(error.error.is_disconnected());
+}
+
+/// A close was taken for the absence of receivers.
+#[test]
+fn acknowledgements_come_after_a_close_too() {
+    let ring = mpmc::Ring::<u64>::anonymous(&Options::new()).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&1).unwrap();
+    ring.close();
+    assert!(tx.wait_acked(Some(Duration::from_millis(1))).unwrap_err().is_timeout());
+    drop(rx.recv().unwrap());
+    assert_eq!(tx.wait_acked(None), Ok(()));
+}
+
+/// Creation that failed half-way kept its memory and its lock.
+#[test]
+fn a_failed_creation_leaves_no_descriptor() {
+    let name = format!("test-regressions-{}", std::process::id());
+    let path = format!("/dev/shm/ringmail.{name}");
+    std::fs::write(&path, b"not a ring").unwrap();
+    let mine = || {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("/dev/shm/#")).count()
+    };
+    for _ in 0..3 {
+        let created = mpmc::Ring::<u64>::create(&name, &Options::new().capacity(1000));
+        assert!(created.is_err());
+    }
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(mine(), 0, "no unnamed segment stays open");
+}
+
+/// Bytes that no ring has made arithmetic overflow.
+#[test]
+fn any_bytes_in_the_words_are_an_error_or_a_message() {
+    for fill in [0x00_u8, 0xff, 0x5a, 0x80, 0x01] {
+        let options = Options::new().capacity(3).redelivery(Redelivery::AtMost(2)).participants(2);
+        let ring = mpmc::Ring::<[u8]>::anonymous(&options).unwrap();
+        let single = spsc::Ring::<[u8]>::anonymous(&options).unwrap();
+        let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let (mut one_tx, mut one_rx) = (single.sender().unwrap(), single.receiver().unwrap());
+        scribble(ring.as_fd().as_raw_fd(), fill);
+        scribble(single.as_fd().as_raw_fd(), fill);
+        for _ in 0..8 {
+            let _ = tx.try_send(b"x");
+            let _ = rx.try_recv().map(|message| message.len());
+            let _ = rx.try_recv_many(8).map(|batch| batch.iter().count());
+            let _ = tx.try_loan(9).map(|loan| loan.commit());
+            let _ = (tx.len(), tx.has_space(), rx.is_empty(), tx.wait_acked(Some(Duration::ZERO)));
+            let _ = one_tx.try_send(b"x");
+            let _ = one_rx.try_recv().map(|message| message.len());
+            let _ = one_rx.try_recv_many(8).map(|batch| batch.iter().count());
+            let _ = (one_tx.len(), one_tx.has_space(), one_rx.len());
+        }
+        let _ = (ring.stats(), single.stats());
+    }
+}
+
+/// Overwrites all but the header, which is never read again, and the participants, who are this process.
+fn scribble(fd: i32, fill: u8) {
+    // SAFETY: fstat fills the struct that it is given.
+    let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::fstat(fd, &raw mut stat) }, 0);
+    for (from, to) in [(1024, 1024 + 512), (4096 + 128, stat.st_size)] {
+        let bytes = vec![fill; (to - from) as usize];
+        // SAFETY: the bytes are readable for the length given.
+        let written = unsafe { libc::pwrite(fd, bytes.as_ptr().cast(), bytes.len(), from) };
+        assert_eq!(written, bytes.len() as isize);
+    }
+}
+
+/// A child that joined its second ring first took that ring's descriptor for the first one's.
+#[test]
+fn a_forked_child_tells_its_rings_apart() {
+    let options = Options::new().capacity(4);
+    let rings = [(); 2].map(|()| mpmc::Ring::<u64>::anonymous(&options).unwrap());
+    let ends = rings.each_ref().map(|ring| (ring.sender().unwrap(), ring.receiver().unwrap()));
+    // SAFETY: the child only uses the rings and leaves by `_exit`.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let sent = ends[1].0.send(&2).is_ok() && ends[0].0.send(&1).is_ok();
+        let held = rings.iter().all(|ring| ring.stats().participants.iter().filter(|peer| peer.alive).count() == 2);
+        // SAFETY: ends the child at once, without destructors of the parent's.
+        unsafe { libc::_exit(if sent && held { 0 } else { 1 }) };
+    }
+    assert_eq!((ends[0].1.recv_copy(), ends[1].1.recv_copy()), (Ok(1), Ok(2)));
+    let mut status = 0;
+    // SAFETY: waits for the child just made.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
+}
