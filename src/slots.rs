@@ -115,7 +115,7 @@ impl Slots {
     }
 
     /// Copies a sized message out. In a slot that is not the caller's the value is some mixture of messages.
-    #[inline]
+    #[inline(always)]
     pub fn read<M: Message>(&self, index: usize) -> M {
         // SAFETY: the payload has room for an `M`, is aligned for it, and any bytes are a value of `M: FromBytes`.
         unsafe { core::ptr::read(self.payload(index).cast::<M>()) }
@@ -126,7 +126,7 @@ impl Slots {
     /// # Safety
     ///
     /// The caller has the slot as its sender, and `message` is at most `max_len` bytes long.
-    #[inline]
+    #[inline(always)]
     pub unsafe fn write<M: Message + ?Sized>(&self, index: usize, message: &M) {
         let bytes = message.as_bytes();
         self.set_len::<M>(index, bytes.len());

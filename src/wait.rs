@@ -83,7 +83,7 @@ pub enum Look {
 }
 
 /// To be called after each commit or acknowledgement. Returns whether the ring is closed.
-#[inline]
+#[inline(always)]
 pub fn after_publishing(word: &AtomicU32, fenced: bool, system: &impl Sleep) -> bool {
     if fenced {
         full_fence();

@@ -106,6 +106,7 @@ fn scribble(fd: i32, fill: u8) {
 
 /// A child that joined its second ring first took that ring's descriptor for the first one's.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "a fork is what is tested")]
 fn a_forked_child_tells_its_rings_apart() {
     let options = Options::new().capacity(4);
     let rings = [(); 2].map(|()| mpmc::Ring::<u64>::anonymous(&options).unwrap());

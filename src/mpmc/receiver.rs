@@ -31,7 +31,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and all senders have left or
     /// died (and there was one). A message that another receiver holds does not count: should it come back, whoever
     /// receives next gets it. Senders that must know use [`Sender::wait_acked`](super::Sender::wait_acked) before they leave.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<Received<'_, M>, RecvError> {
         Ok(self.get(Until::Forever)?)
     }
@@ -41,7 +41,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// [`Empty`](TryRecvError::Empty), and as for [`recv`](Self::recv).
-    #[inline]
+    #[inline(always)]
     pub fn try_recv(&self) -> Result<Received<'_, M>, TryRecvError> {
         Ok(self.get(Until::Now)?)
     }
@@ -71,7 +71,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// As for [`recv`](Self::recv).
-    #[inline]
+    #[inline(always)]
     pub fn recv_copy(&self) -> Result<M, RecvError>
     where
         M: Sized,
@@ -84,7 +84,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// As for [`try_recv`](Self::try_recv).
-    #[inline]
+    #[inline(always)]
     pub fn try_recv_copy(&self) -> Result<M, TryRecvError>
     where
         M: Sized,

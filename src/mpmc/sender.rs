@@ -41,7 +41,7 @@ impl<M: Message + ?Sized> Sender<M> {
     ///
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and all receivers have left or died;
     /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len).
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, message: &M) -> Result<(), SendError> {
         Ok(self.put(message, Until::Forever)?)
     }
@@ -51,7 +51,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full), and as for [`send`](Self::send).
-    #[inline]
+    #[inline(always)]
     pub fn try_send(&self, message: &M) -> Result<(), TrySendError> {
         Ok(self.put(message, Until::Now)?)
     }
@@ -221,7 +221,7 @@ impl<M: Message + ?Sized> Sender<M> {
         if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
         self.fits(message)?;
         let claim = self.end.claim(until)?;
@@ -247,14 +247,14 @@ impl<M: Message + ?Sized> Sender<M> {
         unsafe { Loan::new(self.end.core.shared().payload(claim.index), len, slot) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn publish(&self, claim: Claim) -> Result<(), Stop> {
         publish(&self.end, (&self.sent, self.base), claim)
     }
 }
 
 /// Commits a filled slot, notes that it was this handle's, and wakes receivers.
-#[inline]
+#[inline(always)]
 fn publish(end: &End, notes: (&Notes, u32), claim: Claim) -> Result<(), Stop> {
     end.core.commit(claim);
     notes.0.set(claim.index, (claim.lap as u32).wrapping_sub(notes.1));

@@ -171,7 +171,7 @@ impl<S: Shared> Core<S> {
     }
 
     /// Claims the slot at `cursor`, if it is simply the next one: what [`claim`](Self::claim) tries first.
-    #[inline]
+    #[inline(always)]
     pub fn claim_next(&self, cursor: &Private, me: Owner) -> Option<Claim> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
@@ -213,7 +213,7 @@ impl<S: Shared> Core<S> {
     }
 
     /// Takes the message at `cursor`, if it is simply the next one: what [`take`](Self::take) tries first.
-    #[inline]
+    #[inline(always)]
     pub fn take_next(&self, cursor: &Private, me: Owner) -> Option<Taken> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));

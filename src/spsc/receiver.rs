@@ -29,7 +29,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     ///
     /// [`Disconnected`](RecvError::Disconnected) if the ring is empty and closed, or empty and the sender has left or died
     /// (and there was one; owned messages that are still out do not count); [`Join`](RecvError::Join) in a forked child while the parent keeps the role.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&mut self) -> Result<Received<'_, M>, RecvError> {
         Ok(self.get(Until::Forever)?)
     }
@@ -39,7 +39,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// [`Empty`](TryRecvError::Empty), and as for [`recv`](Self::recv).
-    #[inline]
+    #[inline(always)]
     pub fn try_recv(&mut self) -> Result<Received<'_, M>, TryRecvError> {
         Ok(self.get(Until::Now)?)
     }
@@ -69,7 +69,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// As for [`recv`](Self::recv).
-    #[inline]
+    #[inline(always)]
     pub fn recv_copy(&mut self) -> Result<M, RecvError>
     where
         M: Sized,
@@ -82,7 +82,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// # Errors
     ///
     /// As for [`try_recv`](Self::try_recv).
-    #[inline]
+    #[inline(always)]
     pub fn try_recv_copy(&mut self) -> Result<M, TryRecvError>
     where
         M: Sized,

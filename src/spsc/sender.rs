@@ -37,7 +37,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and the receiver has left or died;
     /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len);
     /// [`Join`](SendError::Join) in a forked child while the parent keeps the role.
-    #[inline]
+    #[inline(always)]
     pub fn send(&mut self, message: &M) -> Result<(), SendError> {
         Ok(self.put(message, Until::Forever)?)
     }
@@ -47,7 +47,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full), and as for [`send`](Self::send).
-    #[inline]
+    #[inline(always)]
     pub fn try_send(&mut self, message: &M) -> Result<(), TrySendError> {
         Ok(self.put(message, Until::Now)?)
     }
