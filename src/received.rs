@@ -202,6 +202,12 @@ impl<'a, M: Message + ?Sized, R: Run> Batch<'a, M, R> {
         Self { run, _slots: PhantomData }
     }
 
+    /// The flavour's part.
+    #[inline]
+    pub(crate) fn run(&self) -> &R {
+        &self.run
+    }
+
     /// How many messages there are: at least one.
     #[inline]
     pub fn len(&self) -> usize {

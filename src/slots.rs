@@ -135,6 +135,40 @@ impl Slots {
     }
 }
 
+impl Slots {
+    /// Copies sized messages into slots that follow each other.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the slots from `index` on as their sender, as many as there are messages.
+    #[inline]
+    pub unsafe fn write_run<M: Message>(&self, index: usize, messages: &[M]) {
+        if self.payload_stride == size_of::<M>() {
+            let start = self.payload(index).cast::<M>();
+            // SAFETY: the slots are the caller's and lie as densely as the slice.
+            unsafe { core::ptr::copy_nonoverlapping(messages.as_ptr(), start, messages.len()) };
+        } else {
+            for (ahead, message) in messages.iter().enumerate() {
+                // SAFETY: one of the caller's slots.
+                unsafe { self.write(index + ahead, message) };
+            }
+        }
+    }
+
+    /// The messages in slots that follow each other, if they lie as densely as a slice.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds `count` messages from slot `index` on for `'a`.
+    #[inline]
+    pub unsafe fn read_run<'a, M: Message>(&self, index: usize, count: usize) -> Option<&'a [M]> {
+        (self.payload_stride == size_of::<M>()).then(|| {
+            // SAFETY: held by the caller, aligned for `M`, and any bytes are values of it.
+            unsafe { core::slice::from_raw_parts(self.payload(index).cast::<M>(), count) }
+        })
+    }
+}
+
 impl spsc::Shared for Slots {
     #[inline]
     fn tail(&self) -> &AtomicU64 {

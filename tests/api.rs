@@ -476,3 +476,37 @@ fn a_role_of_one_is_not_shared() {
     assert!(is_sync!(ringmail::mpmc::Receiver<u64>));
     assert!(is_sync!(ringmail::spsc::Ring<u64>) && is_sync!(ringmail::mpmc::Ring<u64>));
 }
+
+#[test]
+fn slices_go_round_the_end_of_the_slots() {
+    fn check<M: ringmail::Message + Copy + PartialEq + std::fmt::Debug>(dense: bool, make: impl Fn(u8) -> M) {
+        let (mut tx, mut rx) = ringmail::spsc::channel::<M>(&Options::new().capacity(5)).unwrap();
+        for start in 0..20 {
+            let sent: Vec<M> = (start..start + 4).map(&make).collect();
+            tx.send_slice(&sent).unwrap();
+            let batch = rx.recv_many(4).unwrap();
+            assert!(batch.iter().eq(&sent));
+            assert_eq!(batch.as_slices().is_some(), dense);
+            if let Some((before, after)) = batch.as_slices() {
+                assert_eq!([before, after].concat(), sent);
+            }
+        }
+    }
+    check(true, u64::from);
+    check(true, |n| [n; 64]);
+    check(false, |n| [n; 3]);
+    check(false, |n| [n; 65]);
+}
+
+#[test]
+fn a_slice_longer_than_the_ring_waits_for_room() {
+    let (mut tx, mut rx) = ringmail::spsc::channel::<u64>(&Options::new().capacity(3)).unwrap();
+    let numbers: Vec<u64> = (0..100).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| tx.send_slice(&numbers).unwrap());
+        assert!((0..100).all(|number| rx.recv_copy() == Ok(number)));
+    });
+    drop(rx);
+    let error = tx.send_slice(&numbers).unwrap_err();
+    assert!(error.error.is_disconnected() && error.sent == 3);
+}

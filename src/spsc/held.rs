@@ -1,5 +1,6 @@
 //! Messages that were handed out: one, one without its receiver, and several; and the desk that hands them out.
 
+use super::Batch;
 use super::end::{End, Tenure};
 use crate::attachment::{Aim, Attachment, Until};
 use crate::error::Stop;
@@ -266,6 +267,23 @@ impl<M: Message + ?Sized> HeldRun<'_, M> {
     #[inline]
     fn position(&self, place: usize) -> u64 {
         self.desk.end.ring.advance(self.first.start, place as u64)
+    }
+}
+
+impl<M: Message> Batch<'_, M> {
+    /// The messages as two slices, up to the end of a lap and from the start of the next (often empty); `None` where slots
+    /// are farther apart than messages: their size is no power of two up to 64 and no multiple of 64 bytes.
+    #[inline]
+    pub fn as_slices(&self) -> Option<(&[M], &[M])> {
+        let run = self.run();
+        let ring = run.desk.end.ring;
+        let first = ring.index(run.first.start);
+        let straight = run.count.min(ring.capacity() as usize - first);
+        // SAFETY: this batch holds them.
+        let before = unsafe { run.desk.end.slots.read_run(first, straight) }?;
+        // SAFETY: as above.
+        let after = unsafe { run.desk.end.slots.read_run(0, run.count - straight) }?;
+        Some((before, after))
     }
 }
 

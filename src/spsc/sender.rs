@@ -101,6 +101,34 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(sent)
     }
 
+    /// Sends copies of all `messages`, in order, a run at a time. Blocks while the ring is full.
+    ///
+    /// As [`send_many`](Self::send_many), but copied in whole runs where the slots of the ring lie as densely as the slice:
+    /// the quickest way to send many small messages.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_many`](Self::send_many).
+    #[inline]
+    pub fn send_slice(&mut self, messages: &[M]) -> Result<(), SendManyError>
+    where
+        M: Sized,
+    {
+        let mut sent = 0;
+        while sent < messages.len() {
+            let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
+            let room = self.room(messages.len() - sent - 1).map_err(fail)?;
+            let index = self.producer.slot(0);
+            let to_lap = self.end.ring.capacity() as usize - index;
+            let run = &messages[sent..][..to_lap.min(messages.len() - sent).min(room as usize)];
+            // SAFETY: the slots from `index` on are the sender's for so many messages, without the end of the lap between.
+            unsafe { self.end.slots.write_run(index, run) };
+            self.publish(run.len() as u64).map_err(fail)?;
+            sent += run.len();
+        }
+        Ok(())
+    }
+
     /// The next slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
     /// ring is full.
     ///

@@ -1,9 +1,15 @@
 //! Atomics as the model checker drives them, and the deliberate mistakes that it must find.
 //!
-//! loom explores a SeqCst *fence* exactly, but takes a SeqCst *access* for hardly more than AcqRel, so it would refute
-//! arguments that need one order of several words. Here a SeqCst access is what compilers make of it on machines without
-//! such an instruction: a fence, then the access as AcqRel. That is never weaker than the standard; it is stronger where
-//! the fence also orders relaxed accesses around it.
+//! loom 0.7 is put right in two respects, and `loom-tests/tests/instrument.rs` shows that each is needed:
+//!
+//! - *One order of several words.* It explores a SeqCst fence exactly, but takes a SeqCst access for hardly more than AcqRel,
+//!   so it would refute arguments that need that order. Here a SeqCst access is what compilers make of it on machines
+//!   without such an instruction: a fence, then the access as AcqRel. That is never weaker than the standard; it is
+//!   stronger where the fence also orders other accesses around it.
+//! - *A load that hides loads.* Of each word it remembers the last access alone. If that is the writer's own load, as before
+//!   every compare-and-swap here, it forgets that another thread's earlier load might as well have come after the write,
+//!   and explores next to nothing (tokio-rs/loom issues 166 and 392). Here each access first takes its turn, by a
+//!   read-modify-write of a number beside the word: then every two accesses to a word are tried in both orders.
 
 use super::Mutant;
 use loom::sync::atomic::{self, Ordering, fence};
@@ -69,6 +75,7 @@ macro_rules! atomic {
         #[derive(Debug)]
         pub struct $name {
             word: atomic::$name,
+            /// Read and written, unchanged, before each access: so that loom tries every order of them.
             turn: atomic::AtomicU32,
             rule: Rule,
         }

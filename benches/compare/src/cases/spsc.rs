@@ -79,7 +79,7 @@ enum Verbs {
     Try,
     /// `send` and `recv`.
     Blocking,
-    /// `send_many` and `recv_many`.
+    /// `send_slice` and `recv_many`.
     Many,
 }
 
@@ -105,7 +105,8 @@ impl<M: Payload> Sink for RingmailTx<M> {
             }
             Verbs::Many => {
                 for start in numbers.step_by(BATCH as usize) {
-                    tx.send_many((start..start + BATCH).map(M::numbered)).expect("send_many");
+                    let run: [M; BATCH as usize] = std::array::from_fn(|ahead| M::numbered(start + ahead as u64));
+                    tx.send_slice(&run).expect("send_slice");
                 }
             }
         }
@@ -137,7 +138,10 @@ impl<M: Payload> Source<M> for RingmailRx<M> {
                 while left > 0 {
                     let batch = rx.recv_many(left.min(BATCH) as usize).expect("recv_many");
                     left -= batch.len() as u64;
-                    batch.iter().for_each(&mut each);
+                    match batch.as_slices() {
+                        Some((before, after)) => before.iter().chain(after).for_each(&mut each),
+                        None => batch.iter().for_each(&mut each),
+                    }
                 }
             }
         }
