@@ -266,30 +266,33 @@ fn spin<T>(
     if cfg!(loom) || patience.now_ns.get() == 0 {
         return None;
     }
-    let start = Instant::now();
-    let mut end = start + Duration::from_nanos(patience.now_ns.get());
-    if let Some(deadline) = deadline {
-        end = end.min(deadline);
-    }
     let (mut rest, longest) = match side {
         Side::Sender(capacity) => (1, (capacity / 16).clamp(1, LONGEST_REST.into()) as u32),
         Side::Receiver(position) => (patience.rest(position), 1),
     };
-    let mut turns = 0;
+    let (mut turns, mut start) = (0, None);
     loop {
         (0..rest).for_each(|_| pause());
         if let Some(done) = attempt(Look::Glance) {
             patience.paid();
             return Some(done);
         }
-        turns += rest;
-        rest = (rest * 2).clamp(1, longest);
+        turns += rest.max(1);
+        rest = match side {
+            // What is about to come comes within the first looks; a turn's rest between them is latency.
+            Side::Receiver(_) if start.is_none() => 0,
+            _ => (rest * 2).clamp(1, longest),
+        };
         if turns >= TURNS {
             turns = 0;
-            if Instant::now() >= end {
+            // Not read before the first turns are over: what comes at once should not wait for a clock.
+            let now = Instant::now();
+            let start = *start.get_or_insert(now);
+            let budget = Duration::from_nanos(patience.now_ns.get());
+            if now >= start + budget || deadline.is_some_and(|deadline| now >= deadline) {
                 return None;
             }
-            if start.elapsed() > YIELD_AFTER {
+            if now - start > YIELD_AFTER {
                 crate::sync::give_way();
             }
         }
