@@ -1,0 +1,93 @@
+//! Sleeping under the model checker: a futex with one queue a word, and no time.
+//!
+//! Nobody ever wakes by himself, so a wake-up that is lost leaves a thread asleep for ever, and loom reports a deadlock. The
+//! product sleeps for a tenth of a second at most; that is for wakers that are killed, and must not hide a lost wake-up.
+
+use crate::{Fault, Plan};
+use loom::thread::{Thread, current, park};
+use ringmail::sync::{AtomicU32, Ordering::*, fence};
+use ringmail::wait::{self, Look, Patience, Sleep, after_publishing};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// One direction's eventcount, and those asleep on it.
+#[derive(Clone)]
+pub struct Event(Arc<Inner>);
+
+struct Inner {
+    word: AtomicU32,
+    /// Not loom's: who queues and who wakes is settled by the accesses to the word alone.
+    asleep: Mutex<Vec<Thread>>,
+    plan: Plan,
+}
+
+impl Sleep for Event {
+    fn barrier(&self) {
+        if !self.0.plan.has(Fault::NoBarrier) {
+            fence(SeqCst);
+        }
+    }
+
+    fn sleep(&self, word: &AtomicU32, expected: u32, _: Duration) {
+        // The kernel looks at the word with its queue locked, so that no waker comes between, and sees the last value, as
+        // only a read-modify-write surely does. Under loom no thread runs between that and `park`.
+        if word.fetch_or(0, Relaxed) == expected {
+            self.0.asleep.lock().unwrap().push(current());
+            park();
+        }
+    }
+
+    fn wake_all(&self, _: &AtomicU32) {
+        let mut asleep = self.0.asleep.lock().unwrap();
+        let most = if self.0.plan.has(Fault::WakeOne) { asleep.len().min(1) } else { asleep.len() };
+        for thread in asleep.drain(..most) {
+            thread.unpark();
+        }
+    }
+}
+
+impl Event {
+    /// Nobody sleeps, and the stream is open.
+    pub fn new(plan: &Plan) -> Self {
+        Self(Arc::new(Inner { word: AtomicU32::new(0), asleep: Mutex::default(), plan: plan.clone() }))
+    }
+
+    /// Publishes something and wakes those who wait for it. Returns what was published, and whether the stream is closed.
+    pub fn publish<T>(&self, act: impl FnOnce() -> T) -> (T, bool) {
+        let announce = || after_publishing(&self.0.word, !self.0.plan.has(Fault::NoFence), self);
+        if self.0.plan.has(Fault::WakeFirst) {
+            let closed = announce();
+            return (act(), closed);
+        }
+        let done = act();
+        (done, !self.0.plan.has(Fault::WakeNever) && announce())
+    }
+
+    /// Waits until `attempt` yields something.
+    pub fn wait<T>(&self, attempt: impl FnMut(Look) -> Option<T>) -> T {
+        wait::wait(&self.0.word, self, &Patience::new(0), wait::Side::Receiver(0), None, attempt)
+            .expect("there is no deadline")
+    }
+
+    /// Waits until `attempt` yields something, or the stream is closed and yields nothing more.
+    pub fn wait_open<T>(&self, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+        self.wait(|look| {
+            if let Some(done) = attempt() {
+                return Some(Some(done));
+            }
+            if look == Look::Glance || !wait::is_closed(&self.0.word) {
+                return None;
+            }
+            if self.0.plan.has(Fault::NoLastLook) {
+                return Some(None);
+            }
+            self.barrier();
+            Some(attempt())
+        })
+    }
+
+    /// Closes the stream.
+    pub fn close(&self) {
+        wait::close(&self.0.word, self);
+    }
+}
