@@ -258,7 +258,7 @@ impl<M: Message + ?Sized> Sender<M> {
         // SAFETY: the slot is the sender's and the length was checked.
         unsafe { self.end.slots.write(index, message) };
         self.producer.commit_one(position);
-        if self.end.filled() { self.after_close() } else { Ok(()) }
+        announce(&self.end, &mut self.producer)
     }
 
     /// The next slot.
@@ -291,14 +291,7 @@ impl<M: Message + ?Sized> Sender<M> {
     #[inline]
     fn publish(&mut self, count: u64) -> Result<(), Stop> {
         self.producer.commit(count);
-        if self.end.filled() { self.after_close() } else { Ok(()) }
-    }
-
-    /// A message committed into a closed ring: received all the same, or not, but no further one will be.
-    #[cold]
-    fn after_close(&mut self) -> Result<(), Stop> {
-        self.producer.end();
-        if self.producer.is_acknowledged(self.producer.tail()) { Ok(()) } else { Err(Stop::Disconnected) }
+        announce(&self.end, &mut self.producer)
     }
 
     /// Free slots, at least one, for a message and `more` after it. Blocks while the ring is full.
@@ -352,6 +345,19 @@ impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
     }
 }
 
+/// Wakes the receiver after a commit.
+#[inline(always)]
+fn announce(end: &End, producer: &mut Producer<Slots>) -> Result<(), Stop> {
+    if end.filled() { after_close(producer) } else { Ok(()) }
+}
+
+/// A message committed into a closed ring: received all the same, or not, but no further one will be.
+#[cold]
+fn after_close(producer: &mut Producer<Slots>) -> Result<(), Stop> {
+    producer.end();
+    if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::Disconnected) }
+}
+
 /// The slot at the tail, as a loan has it.
 #[derive(Debug)]
 pub struct Slot<'a> {
@@ -371,13 +377,7 @@ impl Lent for Slot<'_> {
             self.end.slots.store_len(self.index, len);
         }
         self.producer.commit_one(self.producer.tail());
-        if self.end.filled() {
-            self.producer.end();
-            if !self.producer.is_acknowledged(self.producer.tail()) {
-                return Err(Stop::Disconnected);
-            }
-        }
-        Ok(())
+        announce(self.end, self.producer)
     }
 
     fn abort(&mut self) {
