@@ -12,7 +12,7 @@ use crate::ring::recover::Patience;
 use crate::ring::word::{Phase, Word};
 use crate::segment::{Life, Segment};
 use crate::slots::{self, Slots};
-use crate::sync::{AtomicU32, Ordering::*, Private};
+use crate::sync::{AtomicU32, Mutant, Ordering::*, Private, mutant};
 use crate::wait::{self, Look, Side, Sleep, System};
 use std::time::{Duration, Instant};
 
@@ -260,6 +260,9 @@ fn opposite(role: Role) -> Role {
 
 impl Liveness for Attachment {
     fn is_dead(&self, owner: Owner) -> bool {
+        if mutant(Mutant::Impatient) {
+            return owner.bits() != self.registry.me().load(Relaxed);
+        }
         self.registry.is_dead(&self.segment, owner)
     }
 }

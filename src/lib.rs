@@ -117,6 +117,9 @@ mod sync;
 #[cfg(not(loom))]
 mod wait;
 
+#[cfg(all(feature = "torture", not(loom)))]
+#[doc(hidden)]
+pub use self::sync::{Mutant, torture};
 #[cfg(not(loom))]
 pub use self::{
     error::{

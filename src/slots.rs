@@ -7,7 +7,7 @@ use crate::layout::{Control, Flavour, Header};
 use crate::message::{self, Message};
 use crate::ring::{mpmc, position::Positions, spsc};
 use crate::segment::Segment;
-use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed, point};
 use std::ptr::NonNull;
 
 /// Where everything of one mapped ring is.
@@ -130,8 +130,16 @@ impl Slots {
     pub unsafe fn write<M: Message + ?Sized>(&self, index: usize, message: &M) {
         let bytes = message.as_bytes();
         self.set_len::<M>(index, bytes.len());
+        // In two steps for the torture test, so that it can die between them; else the first is nothing.
+        let (half, rest) = bytes.split_at(if cfg!(feature = "torture") { bytes.len() / 2 } else { 0 });
+        let start = self.payload(index);
         // SAFETY: the slot is the caller's and has room; a message never lies in a slot that somebody may claim.
-        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), self.payload(index), bytes.len()) };
+        unsafe { core::ptr::copy_nonoverlapping(half.as_ptr(), start, half.len()) };
+        point();
+        // SAFETY: `half` and `rest` together have room.
+        let middle = unsafe { start.add(half.len()) };
+        // SAFETY: as for the first half.
+        unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), middle, rest.len()) };
     }
 }
 

@@ -2,39 +2,53 @@
 //!
 //! Everything that two processes can see goes through these names; `clippy.toml` closes every other way in.
 
+#[cfg(not(any(loom, feature = "torture")))]
+pub use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
-pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 
 #[cfg(loom)]
 pub use self::model::{AtomicU32, AtomicU64, mutant};
 #[cfg(loom)]
 pub use loom::sync::atomic::{Ordering, fence};
 
+#[cfg(all(feature = "torture", not(loom)))]
+pub use self::torture::{AtomicU32, AtomicU64, mutant, point};
+
 #[cfg(loom)]
 pub mod model;
+mod mutant;
+#[cfg(all(feature = "torture", not(loom)))]
+pub mod torture;
+
+pub use self::mutant::Mutant;
 
 /// Under loom the fence that stands in for membarrier is a real one, so the compiler's is empty.
 #[cfg(loom)]
 pub fn compiler_fence(_: Ordering) {}
 
-/// A mistake that the core makes only under the model checker, to prove that it would be caught.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutant {
-    /// A receiver that goes round a slow writer takes the first message of its first scan.
-    SinglePass,
-    /// A receiver passes a slot being filled as soon as it was skipped, though its message will still carry the older lap.
-    PassWriting,
-    /// A sender passes over a held slot though nothing can be claimed beyond.
-    Unproductive,
-    /// A receiver reads a slot's word before its skip.
-    WordFirst,
-}
-
-/// Whether to make that mistake.
-#[cfg(not(loom))]
+/// Whether to make that mistake: never.
+#[cfg(not(any(loom, feature = "torture")))]
 #[inline(always)]
 pub const fn mutant(_: Mutant) -> bool {
     false
+}
+
+/// A point at which the torture test may let a process die, before a system call that others can notice.
+#[cfg(not(any(loom, feature = "torture")))]
+#[inline(always)]
+pub const fn point() {}
+
+/// The atomic as the system sees it.
+#[cfg(not(any(loom, feature = "torture")))]
+pub fn raw(word: &AtomicU32) -> &core::sync::atomic::AtomicU32 {
+    word
+}
+
+/// The atomic as the system sees it.
+#[cfg(all(feature = "torture", not(loom)))]
+pub fn raw(word: &AtomicU32) -> &core::sync::atomic::AtomicU32 {
+    word.raw()
 }
 
 /// One relaxed turn of a spin loop.

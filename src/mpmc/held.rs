@@ -6,7 +6,7 @@ use crate::message::Message;
 use crate::received::{Hold, Run};
 use crate::registry::Role;
 use crate::ring::mpmc::Taken;
-use crate::sync::Ordering::Relaxed;
+use crate::sync::{Mutant, Ordering::Relaxed, mutant};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Hold for Held<'_> {
 
     #[inline(always)]
     fn acknowledge(self) {
-        if !self.receiver.is_inherited(self.me) {
+        if !self.receiver.is_inherited(self.me) && !mutant(Mutant::AcknowledgeFirst) {
             self.receiver.core.acknowledge(self.taken);
             self.receiver.freed();
         }

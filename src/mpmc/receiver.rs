@@ -7,6 +7,7 @@ use crate::attachment::Until;
 use crate::error::*;
 use crate::message::Message;
 use crate::received;
+use crate::sync::{Mutant, mutant};
 use smallvec::SmallVec;
 use std::fmt;
 use std::marker::PhantomData;
@@ -187,6 +188,10 @@ impl<M: Message + ?Sized> Receiver<M> {
     #[inline(always)]
     fn get(&self, until: Until) -> Result<Received<'_, M>, Stop> {
         let taken = self.end.take(until)?;
+        if mutant(Mutant::AcknowledgeFirst) {
+            self.end.core.acknowledge(taken);
+            self.end.freed();
+        }
         let slots = self.end.core.shared();
         let held = Held { receiver: &self.end, taken, me: self.end.me.get() };
         // SAFETY: the message is this receiver's until `held` is released, and aligned for `M`.

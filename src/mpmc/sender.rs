@@ -7,7 +7,7 @@ use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::ring::mpmc::Claim;
-use crate::sync::Notes;
+use crate::sync::{Mutant, Notes, mutant};
 use crate::wait::{self, Look};
 use std::borrow::Borrow;
 use std::fmt;
@@ -225,6 +225,9 @@ impl<M: Message + ?Sized> Sender<M> {
     fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
         self.fits(message)?;
         let claim = self.end.claim(until)?;
+        if mutant(Mutant::PublishFirst) {
+            self.end.core.commit(claim);
+        }
         // SAFETY: the slot is claimed and the length was checked.
         unsafe { self.end.core.shared().write(claim.index, message) };
         self.publish(claim)
@@ -256,6 +259,11 @@ impl<M: Message + ?Sized> Sender<M> {
 /// Commits a filled slot, notes that it was this handle's, and wakes receivers.
 #[inline(always)]
 fn publish(end: &End, notes: (&Notes, u32), claim: Claim) -> Result<(), Stop> {
+    if mutant(Mutant::WakeFirst) {
+        end.filled();
+        end.core.commit(claim);
+        return Ok(());
+    }
     end.core.commit(claim);
     notes.0.set(claim.index, (claim.lap as u32).wrapping_sub(notes.1));
     if end.filled() { withdraw(end, claim) } else { Ok(()) }

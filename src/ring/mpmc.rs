@@ -122,6 +122,17 @@ pub struct Taken {
     pub(super) lap: u64,
 }
 
+/// What a step of a walk over the slots came to.
+///
+/// Between two steps a walk remembers its position and nothing else. The exhaustive explorer relies on that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<T> {
+    /// Go on at this position.
+    To(u64),
+    /// The walk has ended.
+    Done(Result<T, Miss>),
+}
+
 /// Hints are stored once in so many positions: on every message they cost 25 %.
 const HINT_EVERY: u64 = 64;
 
@@ -289,7 +300,7 @@ impl<S: Shared> Core<S> {
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         let to = Word::writing(lap, me);
         self.shared.word(index).compare_exchange(from.0, to.0, SeqCst, Relaxed).ok()?;
-        if self.shared.bumped().load(SeqCst) > position && !self.check(index, lap) {
+        if self.shared.bumped().load(SeqCst) > position && !mutant(Mutant::Unchecked) && !self.check(index, lap) {
             return None;
         }
         Some(Claim { index, lap })
@@ -354,35 +365,54 @@ impl<S: Shared> Core<S> {
 
     #[cold]
     fn claim_slow(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Claim, Miss> {
-        let mut position = self.at_least(cursor, self.shared.tail());
-        for _ in 0..self.steps() {
-            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
-            // First the word, then skip: so that Full is exact.
-            let word = Word(self.shared.word(index).load(SeqCst));
-            let skip = self.shared.skip(index).load(SeqCst);
-            let open = Self::first_open(word, skip, lap);
-            if open > lap {
-                // Resolved up to open-1: just past that is still not beyond the tail. Onto `open` itself would be: it
-                // would overtake the tail and leave a hole for ever.
-                position = self.ring.next(self.ring.at(open.wrapping_sub(1), index));
-                continue;
+        self.walk(self.claim_from(cursor), |position| self.claim_at(position, cursor, me, life))
+    }
+
+    /// Where a walk to a claim begins.
+    pub fn claim_from(&self, cursor: &Private) -> u64 {
+        self.at_least(cursor, self.shared.tail())
+    }
+
+    /// One step of the walk to a claim.
+    pub fn claim_at(&self, position: u64, cursor: &Private, me: Owner, life: &impl Liveness) -> Step<Claim> {
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        // First the word, then skip: so that Full is exact.
+        let early = mutant(Mutant::SkipFirst).then(|| self.shared.skip(index).load(SeqCst));
+        let word = Word(self.shared.word(index).load(SeqCst));
+        let skip = early.unwrap_or_else(|| self.shared.skip(index).load(SeqCst));
+        let open = Self::first_open(word, skip, lap);
+        if open > lap {
+            // Resolved up to open-1: just past that is still not beyond the tail. Onto `open` itself would be: it
+            // would overtake the tail and leave a hole for ever.
+            return Step::To(self.ring.next(self.ring.at(open.wrapping_sub(1), index)));
+        }
+        match word.phase() {
+            Phase::Empty if open < lap => return Step::Done(Err(Miss::Corrupt)),
+            Phase::Empty => {
+                if let Some(claim) = self.try_claim(position, word, me) {
+                    self.sent_hint(cursor, position);
+                    return Step::Done(Ok(claim));
+                }
             }
-            match word.phase() {
-                Phase::Empty if open < lap => return Err(Miss::Corrupt),
-                Phase::Empty => {
-                    if let Some(claim) = self.try_claim(position, word, me) {
-                        self.sent_hint(cursor, position);
-                        return Ok(claim);
-                    }
-                }
-                Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
-                Phase::Writing | Phase::Reading if self.is_productive(position) || mutant(Mutant::Unproductive) => {
-                    self.bump(position, skip)
-                }
-                _ => {
-                    cursor.set(position);
-                    return Err(Miss::NotNow);
-                }
+            Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
+            Phase::Writing | Phase::Reading if self.is_productive(position) || mutant(Mutant::Unproductive) => {
+                self.bump(position, skip)
+            }
+            _ => {
+                cursor.set(position);
+                return Step::Done(Err(Miss::NotNow));
+            }
+        }
+        Step::To(position)
+    }
+
+    /// Steps on until one is the last; `Corrupt` if they do not end.
+    #[inline(always)]
+    fn walk<T>(&self, mut position: u64, mut step: impl FnMut(u64) -> Step<T>) -> Result<T, Miss> {
+        for _ in 0..self.steps() {
+            match step(position) {
+                Step::To(next) => position = next,
+                Step::Done(result) => return result,
             }
         }
         Err(Miss::Corrupt)
@@ -409,58 +439,70 @@ impl<S: Shared> Core<S> {
     /// Passes over a position whose slot is held by an earlier lap. Won or lost, the caller looks again.
     fn bump(&self, position: u64, skip: u64) {
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        let raise = || self.shared.bumped().fetch_max(position.wrapping_add(1), SeqCst);
         // First `bumped`, then skip: a claimer that finds `bumped` low need not look at skip.
-        self.shared.bumped().fetch_max(position.wrapping_add(1), SeqCst);
+        if !mutant(Mutant::Unraised) && !mutant(Mutant::RaiseLate) {
+            raise();
+        }
         if self.shared.skip(index).compare_exchange(skip, lap.wrapping_add(1), SeqCst, Relaxed).is_ok() {
             self.shared.count(Event::Bumped);
+        }
+        if mutant(Mutant::RaiseLate) {
+            raise();
         }
     }
 
     #[cold]
     fn take_slow(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Result<Taken, Miss> {
-        let mut position = self.at_least(cursor, self.shared.head());
-        for _ in 0..self.steps() {
-            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
-            // First skip, then the word: see "the one race across two words".
-            let early = mutant(Mutant::WordFirst).then(|| self.shared.word(index).load(SeqCst));
-            let skip = self.shared.skip(index).load(SeqCst);
-            let word = Word(early.unwrap_or_else(|| self.shared.word(index).load(SeqCst)));
-            let open = Self::first_open(word, skip, lap);
-            if open > lap.wrapping_add(2) {
-                // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be
-                // met again at or after it. Only so far: a receiver must not jump as a sender may.
-                position = self.ring.next(self.ring.at(open.wrapping_sub(2), index));
-                continue;
+        self.walk(self.take_from(cursor), |position| self.take_at(position, cursor, me, life))
+    }
+
+    /// Where a walk to a message begins.
+    pub fn take_from(&self, cursor: &Private) -> u64 {
+        self.at_least(cursor, self.shared.head())
+    }
+
+    /// One step of the walk to a message.
+    pub fn take_at(&self, position: u64, cursor: &Private, me: Owner, life: &impl Liveness) -> Step<Taken> {
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        // First skip, then the word: see "the one race across two words".
+        let early = mutant(Mutant::WordFirst).then(|| self.shared.word(index).load(SeqCst));
+        let skip = self.shared.skip(index).load(SeqCst);
+        let word = Word(early.unwrap_or_else(|| self.shared.word(index).load(SeqCst)));
+        let open = Self::first_open(word, skip, lap);
+        // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be met again
+        // at or after it. Only so far: a receiver must not jump as a sender may.
+        let behind = if mutant(Mutant::JumpFar) { 1 } else { 2 };
+        if open > lap.wrapping_add(behind) {
+            return Step::To(self.ring.next(self.ring.at(open.wrapping_sub(behind), index)));
+        }
+        match self.look(word, skip, lap, index, life) {
+            Look::Take(ready) => {
+                if let Some(taken) = self.try_take(index, ready.lap_near(lap), ready, me) {
+                    self.received_hint(cursor, position);
+                    return Step::Done(Ok(taken));
+                }
             }
-            match self.look(word, skip, lap, index, life) {
-                Look::Take(ready) => {
-                    if let Some(taken) = self.try_take(index, ready.lap_near(lap), ready, me) {
-                        self.received_hint(cursor, position);
-                        return Ok(taken);
-                    }
+            Look::Pass => return Step::To(self.ring.next(position)),
+            Look::Orphaned(word) => {
+                cursor.set(position);
+                if let Some(taken) = self.adopt(index, word, me) {
+                    return Step::Done(Ok(taken));
                 }
-                Look::Pass => position = self.ring.next(position),
-                Look::Orphaned(word) => {
-                    cursor.set(position);
-                    if let Some(taken) = self.adopt(index, word, me) {
-                        return Ok(taken);
-                    }
-                }
-                Look::Again => {}
-                Look::Unproduced => {
-                    cursor.set(position);
-                    return Err(Miss::NotNow);
-                }
-                Look::Writing => {
-                    cursor.set(position);
-                    match self.skip_scan(position, me, life) {
-                        Some(result) => return result,
-                        None => continue,
-                    }
+            }
+            Look::Again => {}
+            Look::Unproduced => {
+                cursor.set(position);
+                return Step::Done(Err(Miss::NotNow));
+            }
+            Look::Writing => {
+                cursor.set(position);
+                if let Some(result) = self.skip_scan(position, me, life) {
+                    return Step::Done(result);
                 }
             }
         }
-        Err(Miss::Corrupt)
+        Step::To(position)
     }
 
     /// What a receiver at (`lap`, `index`) makes of the words there.
@@ -472,7 +514,7 @@ impl<S: Shared> Core<S> {
             Phase::Reading if skip > lap && life.is_dead(word.owner()) => Look::Orphaned(word),
             Phase::Reading if skip > lap => Look::Pass,
             Phase::Empty | Phase::Reading => Look::Unproduced,
-            Phase::Ready if own <= lap => Look::Take(word),
+            Phase::Ready if own == lap || (own < lap && !mutant(Mutant::IgnoreOlder)) => Look::Take(word),
             Phase::Ready => Look::Pass,
             Phase::Writing => {
                 // A late commit of a skipped slot must stay in view, so the effective lap is that of the last skip.

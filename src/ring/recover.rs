@@ -15,7 +15,7 @@
 use super::mpmc::{Core, Event, Liveness, Shared, Taken};
 use super::word::{Phase, Word};
 use crate::owner::Owner;
-use crate::sync::Ordering::*;
+use crate::sync::{Mutant, Ordering::*, mutant};
 
 /// How many times a message may be delivered again before it is dropped; `u32::MAX` is without bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,9 @@ impl<S: Shared> Core<S> {
     #[cold]
     pub(super) fn reap(&self, index: usize, word: Word) {
         let lap = word.lap_near(0);
+        if mutant(Mutant::Unreaped) {
+            return;
+        }
         if self.shared.word(index).compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok()
         {
             self.shared.count(Event::Reaped);
@@ -65,7 +68,11 @@ impl<S: Shared> Core<S> {
 
     /// Takes a message over from a dead owner.
     pub(super) fn adopt(&self, index: usize, word: Word, me: Owner) -> Option<Taken> {
-        let (lap, attempt) = (word.lap_near(0), word.attempt().saturating_add(1));
+        if mutant(Mutant::Unadopted) {
+            return None;
+        }
+        let (lap, again) = (word.lap_near(0), u32::from(!mutant(Mutant::Unflagged)));
+        let attempt = word.attempt().saturating_add(again);
         let slot = self.shared.word(index);
         if attempt > self.patience.0 {
             if slot.compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok() {

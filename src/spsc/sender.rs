@@ -8,6 +8,7 @@ use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::ring::spsc::Producer;
 use crate::slots::Slots;
+use crate::sync::{Mutant, mutant};
 use crate::wait::Look;
 use std::borrow::Borrow;
 use std::fmt;
@@ -255,6 +256,9 @@ impl<M: Message + ?Sized> Sender<M> {
         self.fits(message)?;
         let index = self.claim(until)?;
         let position = self.producer.tail();
+        if mutant(Mutant::PublishFirst) {
+            self.producer.commit_one(position);
+        }
         // SAFETY: the slot is the sender's and the length was checked.
         unsafe { self.end.slots.write(index, message) };
         self.producer.commit_one(position);

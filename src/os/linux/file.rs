@@ -1,6 +1,7 @@
 //! Segment files: made invisibly, given room, linked under a name, mapped.
 
 use crate::error::OpenError;
+use crate::sync::point;
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{self, AtFlags, CWD, FallocateFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
@@ -39,6 +40,7 @@ pub fn unnamed(path: &Path, mode: u32) -> io::Result<OwnedFd> {
 
 /// Gives an unnamed segment its name; `false` where the name is taken.
 pub fn link(fd: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
+    point();
     let from = format!("/proc/self/fd/{}", fd.as_raw_fd());
     match fs::linkat(CWD, from, CWD, path, AtFlags::SYMLINK_FOLLOW) {
         Ok(()) => Ok(true),
@@ -80,6 +82,7 @@ pub fn is_at(fd: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
 
 /// Removes a name; `false` where there is none.
 pub fn unlink(path: &Path) -> io::Result<bool> {
+    point();
     match fs::unlink(path) {
         Ok(()) => Ok(true),
         Err(Errno::NOENT) => Ok(false),
@@ -89,6 +92,7 @@ pub fn unlink(path: &Path) -> io::Result<bool> {
 
 /// Gives the file `len` bytes that are really there: a full file system is an error now, not a `SIGBUS` at some later touch.
 pub fn allocate(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    point();
     // The file system fills up page by page before it says no; asking first spares everybody else that.
     let room = fs::fstatvfs(fd)?;
     if room.f_blocks > 0 && len > room.f_bavail.saturating_mul(room.f_frsize) {
@@ -118,6 +122,7 @@ pub fn read_start(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Writes at the start of the file.
 pub fn write_start(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
+    point();
     let mut done = 0;
     while done < bytes.len() {
         match rustix::io::pwrite(fd, &bytes[done..], done as u64) {

@@ -1,6 +1,6 @@
 //! Sleeping and waking across processes, and the barrier that reaches all of them.
 
-use crate::sync::AtomicU32;
+use crate::sync::{AtomicU32, Mutant, mutant, point, raw};
 use rustix::thread::futex;
 use std::io;
 use std::time::Duration;
@@ -21,18 +21,22 @@ pub fn register_for_barriers() -> io::Result<()> {
 
 /// Makes every running thread of every registered process pass a full fence: 0.5 us, 10 us when the others are busy.
 pub fn barrier() {
+    point();
     // It cannot fail in a process that registered; if it did, the bounded sleep would cover it.
     let _ = membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
 /// Sleeps while `word` is `expected`, until woken, interrupted by a signal, or for `timeout`.
 pub fn sleep(word: &AtomicU32, expected: u32, timeout: Duration) {
+    point();
     let timeout = rustix::time::Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
     // Without PRIVATE: sleeper and waker are different processes. Whatever the result, the caller looks again.
-    let _ = futex::wait(word, futex::Flags::empty(), expected, Some(&timeout));
+    let _ = futex::wait(raw(word), futex::Flags::empty(), expected, Some(&timeout));
 }
 
 /// Wakes every thread of every process that sleeps on `word`.
 pub fn wake_all(word: &AtomicU32) {
-    let _ = futex::wake(word, futex::Flags::empty(), i32::MAX as u32);
+    point();
+    let most = if mutant(Mutant::WakeOne) { 1 } else { i32::MAX as u32 };
+    let _ = futex::wake(raw(word), futex::Flags::empty(), most);
 }

@@ -10,6 +10,7 @@
 //!
 //! The bytes lie far beyond any segment's end, where no data is.
 
+use crate::sync::point;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -37,6 +38,7 @@ fn request(kind: libc::c_int, byte: u64) -> libc::flock {
 
 /// Sets a lock of `kind` without waiting; `false` where somebody else's stands in the way.
 fn set(fd: BorrowedFd<'_>, kind: libc::c_int, byte: u64) -> io::Result<bool> {
+    point();
     let lock = request(kind, byte);
     // SAFETY: F_OFD_SETLK reads one flock, which lives across the call.
     if unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) } == 0 {

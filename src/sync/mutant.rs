@@ -1,0 +1,46 @@
+//! Deliberate mistakes, one for each rule that the protocol rests on: to prove that its models and its tests would find them.
+//!
+//! The loom models, the explorer and the torture test seed them; in every other build the question whether to make one is
+//! the constant "no".
+
+/// A mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A receiver that goes round a slow writer takes the first message of its first scan.
+    SinglePass = 1,
+    /// A receiver passes a slot being filled as soon as it was skipped, though its message will still carry the older lap.
+    PassWriting,
+    /// A sender passes over a held slot though nothing can be claimed beyond.
+    Unproductive,
+    /// A receiver reads a slot's word before its skip.
+    WordFirst,
+    /// A sender reads a slot's skip before its word.
+    SkipFirst,
+    /// A claimer does not look whether its position was passed over meanwhile.
+    Unchecked,
+    /// A sender passes over a position and does not tell claimers to look.
+    Unraised,
+    /// A sender passes over a position and tells claimers to look only afterwards.
+    RaiseLate,
+    /// A receiver jumps as far as a sender may.
+    JumpFar,
+    /// A receiver leaves a message of an older lap where it is.
+    IgnoreOlder,
+    /// A sender publishes a slot, then fills it.
+    PublishFirst,
+    /// A receiver acknowledges a message, then reads it.
+    AcknowledgeFirst,
+    /// Whoever takes a message over from the dead does not say that it comes again.
+    Unflagged,
+    /// A claim of the dead is left as it is.
+    Unreaped,
+    /// A message that a dead receiver held is left as it is.
+    Unadopted,
+    /// Somebody slow is taken for dead.
+    Impatient,
+    /// A sender looks for sleepers, then publishes.
+    WakeFirst,
+    /// Of all sleepers one is woken.
+    WakeOne,
+}
