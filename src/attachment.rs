@@ -8,7 +8,7 @@ use crate::os::clock;
 use crate::owner::Owner;
 use crate::registry::{Registry, Role};
 use crate::ring::mpmc::{Core, Liveness, Shared};
-use crate::ring::recover::Patience;
+use crate::ring::recover::{Disowned, Patience};
 use crate::ring::word::{Phase, Word};
 use crate::segment::{Life, Segment};
 use crate::slots::{self, Slots};
@@ -80,8 +80,8 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// Takes a freshly opened segment into use.
-    pub fn new(segment: Segment, life: Life, flavour: Flavour) -> Result<Self, OpenError> {
+    /// Takes a freshly opened segment into use; without a `life`, only to look at it.
+    pub fn new(segment: Segment, life: Option<Life>, flavour: Flavour) -> Result<Self, OpenError> {
         let registry = Registry::new(&segment, life).map_err(OpenError::Io)?;
         let system = System { membarrier: segment.header().flags & FENCE == 0 };
         let slots = Slots::new(&segment);
@@ -91,6 +91,11 @@ impl Attachment {
     /// The segment.
     pub fn segment(&self) -> &Segment {
         &self.segment
+    }
+
+    /// The kind of ring.
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
     }
 
     /// The slots.
@@ -124,13 +129,32 @@ impl Attachment {
 
     /// Takes on a role.
     pub fn enter(&self, role: Role) -> Result<Owner, JoinError> {
-        let disown = |index: u32| {
-            if self.flavour == Flavour::Mpmc {
-                self.core().disown(|owner| owner.index() == index);
-            }
-        };
+        let mut disown = |index| _ = self.disown(|owner| owner.index() == index);
         let exclusive = self.flavour == Flavour::Spsc;
-        self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &disown)
+        self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &mut disown)
+    }
+
+    /// Does for all the dead at once what is otherwise done by whoever meets one. Returns the places cleared, and what became
+    /// of the slots.
+    pub fn recover(&self) -> Result<(u32, Disowned), JoinError> {
+        let mut disowned = Disowned::default();
+        let mut disown = |index| disowned += self.disown(|owner| owner.index() == index);
+        let places = self.registry.bury(&self.segment, &mut disown)?;
+        // What is named by nobody's place: rejected messages, and what others left when they went in order.
+        disowned += self.disown(|owner| self.is_dead(owner));
+        for role in [Role::Sender, Role::Receiver] {
+            wait::wake_all(self.event_of(role), &self.system);
+        }
+        Ok((places, disowned))
+    }
+
+    /// Removes owners who are gone from every slot.
+    fn disown(&self, is_gone: impl Fn(Owner) -> bool) -> Disowned {
+        match self.flavour {
+            // Its slots name nobody: a successor in the role goes on from its position.
+            Flavour::Spsc => Disowned::default(),
+            Flavour::Mpmc => self.core().disown(is_gone),
+        }
     }
 
     /// Lays down a role that was taken on as `me`; wakes the other side if nobody here has it any more.

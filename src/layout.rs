@@ -158,6 +158,11 @@ pub struct Wish {
 }
 
 impl Header {
+    /// Its flavour, if that is one.
+    pub fn kind(&self) -> Option<Flavour> {
+        [Flavour::Spsc, Flavour::Mpmc].into_iter().find(|&flavour| flavour as u32 == self.flavour)
+    }
+
     /// Lays out the ring of `wish`, or names the first field that cannot be: the wish is out of bounds.
     pub fn plan(wish: &Wish, id: [u8; 16]) -> Result<Self, &'static str> {
         let Wish { flavour, shape, capacity, participants, .. } = *wish;

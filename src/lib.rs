@@ -74,6 +74,8 @@ mod layout;
 #[cfg(not(loom))]
 mod ledger;
 #[cfg(not(loom))]
+mod list;
+#[cfg(not(loom))]
 mod loan;
 #[cfg(not(loom))]
 mod message;
@@ -126,12 +128,13 @@ pub use self::{
         JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendTimeoutError, TryRecvError,
         TrySendError, WaitAckedError,
     },
+    list::{Listed, Overview, list},
     loan::Loan,
     message::Message,
-    open::{Ring, list, unlink},
+    open::{Ring, unlink},
     options::{Options, Redelivery},
     received::{Batch, OwnedReceived, Received},
-    stats::{Participant, Stats},
+    stats::{Participant, Recovered, Stats},
 };
 #[cfg(not(loom))]
 pub use zerocopy;

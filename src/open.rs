@@ -1,13 +1,12 @@
 //! `Ring`: the handle that creates or opens a ring and hands out its two sides.
 
 use crate::attachment::Attachment;
-use crate::error::OpenError;
+use crate::error::{JoinError, OpenError};
 use crate::layout::Flavour;
 use crate::message::{Message, Shape};
 use crate::options::Options;
-use crate::os::file;
 use crate::segment::{self, Expected, Life, Replace, Segment};
-use crate::stats::{self, Stats};
+use crate::stats::{self, Recovered, Stats};
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -167,6 +166,30 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
         stats::of(&self.attachment)
     }
 
+    /// Does now, for everybody who has died, what is otherwise done by whoever meets what the dead left: frees their claims,
+    /// gives the messages they held to the next receiver or drops them by the ring's [`Redelivery`](crate::Redelivery)
+    /// policy, clears their places, and wakes all who wait.
+    ///
+    /// Nobody needs to call it: a ring recovers by being used. It is for a supervisor who wants to know what there was to
+    /// recover, or a capacity that is whole again before the next message. It never touches what the living hold, a stopped
+    /// process being alive. In an `spsc` ring nothing but places is left by the dead: their successors go on from
+    /// where they were. Looks at every slot and asks the kernel about every participant; does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::System`] if the kernel refuses a lock that it would have to give.
+    ///
+    /// ```
+    /// # let ring = ringmail::mpmc::Ring::<u64>::anonymous(&ringmail::Options::new())?;
+    /// let done = ring.recover()?;
+    /// println!("{} dead, {} messages come again", done.participants, done.returned);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recover(&self) -> Result<Recovered, JoinError> {
+        let (participants, slots) = self.attachment.recover()?;
+        Ok(Recovered { participants, reaped: slots.reaped, returned: slots.orphaned, dropped: slots.dropped })
+    }
+
     fn create_replacing(name: &str, options: &Options, replace: Replace) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
         Self::attach(Segment::create(name, &wish, options.mode_bits(), options.prefaults(), replace))
@@ -179,7 +202,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
 
     fn attach(opened: Result<(Segment, Life), OpenError>) -> Result<Self, OpenError> {
         let (segment, life) = opened?;
-        let attachment = Attachment::new(segment, life, K::FLAVOUR)?;
+        let attachment = Attachment::new(segment, Some(life), K::FLAVOUR)?;
         Ok(Self { attachment: Arc::new(attachment), _message: PhantomData, _kind: PhantomData })
     }
 }
@@ -223,15 +246,4 @@ impl<M: Message + ?Sized, K: Kind> fmt::Debug for Ring<M, K> {
 /// ```
 pub fn unlink(name: &str) -> Result<(), OpenError> {
     segment::unlink(name)
-}
-
-/// The names of all rings there are, in order.
-///
-/// # Errors
-///
-/// [`OpenError::Io`] if the directory of named memory cannot be read.
-pub fn list() -> Result<Vec<String>, OpenError> {
-    let mut names = file::names().map_err(OpenError::Io)?;
-    names.sort();
-    Ok(names)
 }

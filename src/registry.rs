@@ -64,12 +64,12 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The view of a process that has the ring open but takes no part yet.
-    pub fn new(segment: &Segment, life: Life) -> io::Result<Self> {
+    /// The view of a process that takes no part yet: it has the ring open, or, without a `life`, merely looks at it.
+    pub fn new(segment: &Segment, life: Option<Life>) -> io::Result<Self> {
         let places = segment.header().participants;
         Ok(Self {
             me: Marker::new()?,
-            life: Mutex::new(Some(life)),
+            life: Mutex::new(life),
             seen_alive: (0..places).map(|_| Private::default()).collect(),
         })
     }
@@ -88,12 +88,12 @@ impl Registry {
         role: Role,
         exclusive: bool,
         fenced: bool,
-        disown: &dyn Fn(u32),
+        disown: &mut dyn FnMut(u32),
     ) -> Result<Owner, JoinError> {
         let mut table = fork::exclusive();
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         let life = self.revive(segment, &mut life, &mut table)?;
-        let Some(fd) = life.fd(&table) else { return Err(JoinError::System { errno: 0 }) };
+        let Some(fd) = life.fd(&table) else { return Err(JoinError::System { errno: Errno::AGAIN }) };
         if self.me().load(Relaxed) == 0 {
             let me = join(segment, fd, fenced, disown)?;
             self.me().store(me.bits(), Relaxed);
@@ -134,6 +134,32 @@ impl Registry {
             }
         }
         last
+    }
+
+    /// Clears the places of the dead, whose names `disown` removes from every slot. Returns how many there were.
+    pub fn bury(&self, segment: &Segment, disown: &mut dyn FnMut(u32)) -> Result<u32, JoinError> {
+        let mut table = fork::exclusive();
+        let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = self.revive(segment, &mut life, &mut table)?;
+        let Some(fd) = life.fd(&table) else { return Err(JoinError::System { errno: Errno::AGAIN }) };
+        let mut buried = 0;
+        for (index, record) in (0..).zip(segment.participants()) {
+            let is_free = record.generation.load(Acquire) == 0;
+            if is_free || self.is_me(index as usize) || !lock::try_exclusive(fd, lock::participant(index))? {
+                continue;
+            }
+            // Nobody joins at this place while we have its byte. Its owner may have left meanwhile.
+            if record.generation.load(Acquire) != 0 {
+                disown(index);
+                record.senders.store(0, Relaxed);
+                record.receivers.store(0, Relaxed);
+                record.generation.store(0, Release);
+                segment.control().presence.0.changes.fetch_add(1, AcqRel);
+                buried += 1;
+            }
+            lock::unlock(fd, lock::participant(index))?;
+        }
+        Ok(buried)
     }
 
     /// Leaves the ring for good: what this process still names is now a dead owner's. Returns its opening to be ended.
@@ -239,7 +265,7 @@ fn present(segment: &Segment, role: Role) -> impl Iterator<Item = (usize, &Parti
 }
 
 /// Finds a place in the table that no live process has, and takes it.
-fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &dyn Fn(u32)) -> Result<Owner, JoinError> {
+fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &mut dyn FnMut(u32)) -> Result<Owner, JoinError> {
     // Before anything is published: a sleeper's barrier must reach this process.
     if !fenced && futex::register_for_barriers().is_err() {
         return Err(JoinError::NoMembarrier);

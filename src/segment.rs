@@ -166,7 +166,7 @@ impl Segment {
                     return Err(OpenError::Io(error));
                 }
             }
-            let opened = check(file.as_fd(), len, expected)
+            let opened = check(file.as_fd(), len, Some(expected))
                 .and_then(|header| Self::map(file, header, Some(path.clone()), false));
             return match opened {
                 Ok(segment) => Ok((segment, life)),
@@ -181,9 +181,19 @@ impl Segment {
     /// Opens the segment behind a descriptor.
     pub fn from_fd(file: OwnedFd, expected: &Expected) -> Result<(Self, Life), OpenError> {
         let len = file::regular_len(file.as_fd())?;
-        let header = check(file.as_fd(), len, expected)?;
+        let header = check(file.as_fd(), len, Some(expected))?;
         let life = begin(file.as_fd())?;
         Ok((Self::map(file, header, None, false)?, life))
+    }
+
+    /// Maps the segment of a name to look at it, whatever kind of ring it is: without a lock, so that nobody is kept from
+    /// replacing it. Says too whether anybody has it open.
+    pub fn look_at(name: &str) -> Result<(Self, bool), OpenError> {
+        let file = file::open(&file::path_of(name)).map_err(|error| named(error, name))?;
+        let len = file::regular_len(file.as_fd())?;
+        let header = check(file.as_fd(), len, None)?;
+        let open = lock::is_held(file.as_fd(), lock::LIFETIME).map_err(OpenError::Io)?;
+        Ok((Self::map(file, header, None, false)?, open))
     }
 
     fn map(file: OwnedFd, header: Header, path: Option<PathBuf>, prefault: bool) -> Result<Self, OpenError> {
@@ -276,7 +286,7 @@ fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenEr
         return Ok(true);
     }
     if let Replace::Unusable(expected) = replace
-        && check(file.as_fd(), len, &expected).is_ok()
+        && check(file.as_fd(), len, Some(&expected)).is_ok()
     {
         return Ok(false);
     }
@@ -323,7 +333,7 @@ fn fill(file: BorrowedFd<'_>, header: &Header) -> Result<(), OpenError> {
 }
 
 /// Reads and checks a header: nothing in the segment is believed before this, and the header is not read again after it.
-fn check(file: BorrowedFd<'_>, len: u64, expected: &Expected) -> Result<Header, OpenError> {
+fn check(file: BorrowedFd<'_>, len: u64, expected: Option<&Expected>) -> Result<Header, OpenError> {
     let mut header = Header::new_zeroed();
     let read = file::read_start(file, header.as_mut_bytes()).map_err(OpenError::Io)?;
     if read < header.magic.len() || header.magic != MAGIC {
@@ -335,15 +345,16 @@ fn check(file: BorrowedFd<'_>, len: u64, expected: &Expected) -> Result<Header, 
     if header.version != VERSION {
         return Err(OpenError::Version { found: header.version, supported: VERSION });
     }
-    let flavour = [Flavour::Spsc, Flavour::Mpmc].into_iter().find(|&flavour| flavour as u32 == header.flavour);
-    let flavour = flavour.ok_or(OpenError::Corrupt { field: "flavour" })?;
-    if flavour != expected.flavour {
-        return Err(OpenError::Flavour { found: flavour.name(), wanted: expected.flavour.name() });
-    }
+    let flavour = header.kind().ok_or(OpenError::Corrupt { field: "flavour" })?;
     let shape = header.shape();
-    if shape != expected.shape {
-        let (found, wanted) = (shape.to_string(), expected.shape.to_string());
-        return Err(OpenError::MessageType { found, wanted });
+    if let Some(expected) = expected {
+        if flavour != expected.flavour {
+            return Err(OpenError::Flavour { found: flavour.name(), wanted: expected.flavour.name() });
+        }
+        if shape != expected.shape {
+            let (found, wanted) = (shape.to_string(), expected.shape.to_string());
+            return Err(OpenError::MessageType { found, wanted });
+        }
     }
     if header.flags & !(KEEP_OPEN | FENCE) != 0 {
         return Err(OpenError::Corrupt { field: "flags" });

@@ -59,6 +59,20 @@ pub struct Participant {
     pub alive: bool,
 }
 
+/// What [`recover`](crate::mpmc::Ring::recover) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// Dead processes whose place in the ring was cleared.
+    pub participants: u32,
+    /// Slots that died with their sender before it committed, and were freed.
+    pub reaped: u64,
+    /// Messages that a dead receiver held, and that the next receiver gets.
+    pub returned: u64,
+    /// Messages that were held, and dropped by the redelivery policy.
+    pub dropped: u64,
+}
+
 /// The figures of a ring.
 pub(crate) fn of(attachment: &Attachment) -> Stats {
     let segment = attachment.segment();
@@ -66,8 +80,7 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
     let counters = &control.counters.0;
     let positions = slots::positions(header);
     let rare = |counter: &crate::sync::AtomicU64| counter.load(Relaxed);
-    let flavour = if header.flavour == Flavour::Spsc as u32 { Flavour::Spsc } else { Flavour::Mpmc };
-    let (sent, waiting, held) = match flavour {
+    let (sent, waiting, held) = match attachment.flavour() {
         Flavour::Spsc => {
             let slots = attachment.slots();
             let head = positions.sound(spsc::Shared::head(&slots).load(Acquire));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["lib"],
     &["spsc", "mpmc"],
-    &["open"],
+    &["open", "list"],
     &["stats"],
     &["options"],
     &["loan", "received", "ledger"],

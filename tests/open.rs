@@ -108,7 +108,7 @@ fn of_many_creators_one_wins_and_the_others_open() {
         racer.expect("ready");
         racer.finish();
     }
-    let left = ringmail::list().unwrap().into_iter().filter(|left| left.starts_with(&*base)).count();
+    let left = ringmail::list().unwrap().into_iter().filter(|left| left.name.starts_with(&*base)).count();
     assert_eq!(left, 0, "the last one out takes the name along");
 }
 
@@ -278,11 +278,11 @@ fn an_unlinked_ring_lives_on_without_its_name() {
     let name = name("unlink");
     let old = Ring::create(&name, &SMALL).unwrap();
     let (tx, rx) = (old.sender().unwrap(), old.receiver().unwrap());
-    assert!(ringmail::list().unwrap().iter().any(|listed| **listed == *name));
-    assert!(ringmail::list().unwrap().is_sorted());
+    assert!(ringmail::list().unwrap().iter().any(|listed| *listed.name == *name));
+    assert!(ringmail::list().unwrap().is_sorted_by_key(|listed| listed.name.clone()));
     ringmail::unlink(&name).unwrap();
     assert!(ringmail::unlink(&name).unwrap_err().is_not_found());
-    assert!(!ringmail::list().unwrap().iter().any(|listed| **listed == *name));
+    assert!(!ringmail::list().unwrap().iter().any(|listed| *listed.name == *name));
     assert!(Ring::open(&name).unwrap_err().is_not_found());
     tx.send(&1).unwrap();
     let new = Ring::create(&name, &SMALL).unwrap();

@@ -394,7 +394,7 @@ impl<S: Shared> Core<S> {
                     return Step::Done(Ok(claim));
                 }
             }
-            Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
+            Phase::Writing if life.is_dead(word.owner()) => _ = self.reap(index, word),
             Phase::Writing | Phase::Reading if self.is_productive(position) || mutant(Mutant::Unproductive) => {
                 self.bump(position, skip)
             }

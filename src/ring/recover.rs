@@ -21,18 +21,45 @@ use crate::sync::{Mutant, Ordering::*, mutant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience(pub u32);
 
+/// What became of slots that named somebody who is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disowned {
+    /// Claims freed.
+    pub reaped: u64,
+    /// Messages made anybody's.
+    pub orphaned: u64,
+    /// Messages dropped by the policy.
+    pub dropped: u64,
+}
+
+impl core::ops::AddAssign for Disowned {
+    fn add_assign(&mut self, other: Self) {
+        self.reaped += other.reaped;
+        self.orphaned += other.orphaned;
+        self.dropped += other.dropped;
+    }
+}
+
 impl<S: Shared> Core<S> {
-    /// Frees the claim of a dead sender.
+    /// Frees the claim of a dead sender. Returns whether it was this caller who did.
     #[cold]
-    pub(super) fn reap(&self, index: usize, word: Word) {
-        let lap = word.lap_near(0);
-        if mutant(Mutant::Unreaped) {
-            return;
+    pub(super) fn reap(&self, index: usize, word: Word) -> bool {
+        !mutant(Mutant::Unreaped) && self.free(index, word, Event::Reaped)
+    }
+
+    /// Makes a dead owner's slot EMPTY, unless somebody else did something about it.
+    fn free(&self, index: usize, word: Word, event: Event) -> bool {
+        let empty = Word::empty(word.lap_near(0).wrapping_add(1)).0;
+        let freed = self.shared.word(index).compare_exchange(word.0, empty, SeqCst, Relaxed).is_ok();
+        if freed {
+            self.shared.count(event);
         }
-        if self.shared.word(index).compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok()
-        {
-            self.shared.count(Event::Reaped);
-        }
+        freed
+    }
+
+    /// Whether a message was delivered as often as allowed.
+    fn is_spent(&self, word: Word) -> bool {
+        word.attempt() >= self.patience.0
     }
 
     /// Looks at every slot: frees the claims of the dead, and takes over the first message that a dead receiver held or a
@@ -42,7 +69,7 @@ impl<S: Shared> Core<S> {
         (0..self.ring.capacity() as usize).find_map(|index| {
             let word = Word(self.shared.word(index).load(SeqCst));
             match word.phase() {
-                Phase::Writing if life.is_dead(word.owner()) => self.reap(index, word),
+                Phase::Writing if life.is_dead(word.owner()) => _ = self.reap(index, word),
                 Phase::Reading if life.is_dead(word.owner()) => return self.adopt(index, word, me),
                 _ => {}
             }
@@ -50,20 +77,27 @@ impl<S: Shared> Core<S> {
         })
     }
 
-    /// Frees or orphans every slot that names one of the owners that `is_gone` knows, so that their place may be reused.
-    pub fn disown(&self, is_gone: impl Fn(Owner) -> bool) {
+    /// Looks at every slot that names one of the owners that `is_gone` knows, so that their place may be reused: frees the
+    /// claims, and makes the messages anybody's or drops them, as the policy is.
+    pub fn disown(&self, is_gone: impl Fn(Owner) -> bool) -> Disowned {
+        let mut disowned = Disowned::default();
         for index in 0..self.ring.capacity() as usize {
             let word = Word(self.shared.word(index).load(SeqCst));
             match word.phase() {
-                Phase::Writing if is_gone(word.owner()) => self.reap(index, word),
-                Phase::Reading if is_gone(word.owner()) => {
+                Phase::Writing if is_gone(word.owner()) => disowned.reaped += u64::from(self.reap(index, word)),
+                Phase::Reading if is_gone(word.owner()) && self.is_spent(word) => {
+                    disowned.dropped += u64::from(self.free(index, word, Event::Dropped));
+                }
+                Phase::Reading if word.owner() != Owner::ORPHAN && is_gone(word.owner()) => {
                     let orphan = Word::reading(word.lap_near(0), Owner::ORPHAN, word.attempt());
                     // Lost only to somebody who adopted it: then it names that one.
-                    let _ = self.shared.word(index).compare_exchange(word.0, orphan.0, SeqCst, Relaxed);
+                    let orphaned = self.shared.word(index).compare_exchange(word.0, orphan.0, SeqCst, Relaxed);
+                    disowned.orphaned += u64::from(orphaned.is_ok());
                 }
                 _ => {}
             }
         }
+        disowned
     }
 
     /// Takes a message over from a dead owner.
@@ -71,17 +105,14 @@ impl<S: Shared> Core<S> {
         if mutant(Mutant::Unadopted) {
             return None;
         }
-        let (lap, again) = (word.lap_near(0), u32::from(!mutant(Mutant::Unflagged)));
-        let attempt = word.attempt().saturating_add(again);
-        let slot = self.shared.word(index);
-        if attempt > self.patience.0 {
-            if slot.compare_exchange(word.0, Word::empty(lap.wrapping_add(1)).0, SeqCst, Relaxed).is_ok() {
-                self.shared.count(Event::Dropped);
-            }
+        if self.is_spent(word) {
+            self.free(index, word, Event::Dropped);
             return None;
         }
-        let mine = Word::reading(lap, me, attempt);
-        slot.compare_exchange(word.0, mine.0, SeqCst, Relaxed).ok()?;
+        let again = u32::from(!mutant(Mutant::Unflagged));
+        let lap = word.lap_near(0);
+        let mine = Word::reading(lap, me, word.attempt() + again);
+        self.shared.word(index).compare_exchange(word.0, mine.0, SeqCst, Relaxed).ok()?;
         self.shared.count(Event::Adopted);
         Some(Taken { index, attempt: mine.attempt().into(), lap })
     }
