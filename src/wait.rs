@@ -100,11 +100,17 @@ fn full_fence() {
     fence(SeqCst);
 }
 
+/// How often a waker tries to clear the bit. Others seldom get in its way twice; only one who writes out of line, for ever.
+const WAKE_TRIES: u32 = 1000;
+
 /// Wakes everybody who may be asleep, and says whether the ring is closed.
 #[cold]
 #[inline(never)]
 fn wake(word: &AtomicU32, mut seen: u32, system: &impl Sleep) -> bool {
-    while seen & WAITERS != 0 {
+    for _ in 0..WAKE_TRIES {
+        if seen & WAITERS == 0 {
+            break;
+        }
         match word.compare_exchange(seen, (seen & !WAITERS).wrapping_add(EPOCH), SeqCst, Relaxed) {
             Ok(_) => {
                 system.wake_all(word);

@@ -204,7 +204,9 @@ impl<M: Message + ?Sized> Receiver<M> {
         let me = self.end.me()?;
         let mut run = HeldRun { receiver: &self.end, taken: SmallVec::new(), me: me.bits(), _message: PhantomData };
         run.taken.push(first);
-        while run.taken.len() < max.max(1)
+        // A peer out of line might feed it for ever.
+        let most = max.min(self.capacity());
+        while run.taken.len() < most
             && let Ok(taken) = self.end.core.take(&self.end.cursor, me, &*self.end.attachment)
         {
             run.taken.push(taken);

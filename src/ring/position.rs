@@ -68,7 +68,8 @@ impl Positions {
     /// How many positions `to` lies after `from`.
     #[inline]
     pub const fn distance(&self, from: u64, to: u64) -> u64 {
-        let laps = self.lap(to).wrapping_sub(self.lap(from));
+        // Laps have fewer bits than a word, and wrap within those.
+        let laps = self.lap(to).wrapping_sub(self.lap(from)) & (u64::MAX >> self.shift);
         laps.wrapping_mul(self.capacity).wrapping_add(to & self.mask).wrapping_sub(from & self.mask)
     }
 

@@ -33,7 +33,7 @@ pub trait Shared {
 }
 
 /// The sender's end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Producer<S> {
     shared: S,
     ring: Positions,
@@ -96,7 +96,8 @@ impl<S: Shared> Producer<S> {
         self.shared.tail().store(tail, Release);
     }
 
-    /// Looks at the shared head. A head that is not within a lap behind the tail is corrupt and counts as no room.
+    /// Looks at the shared head. A head that is not within a lap behind the tail, or goes back, is corrupt and changes nothing:
+    /// room that a caller was told of stays.
     #[inline]
     fn refresh(&mut self) -> bool {
         if self.ended {
@@ -104,7 +105,8 @@ impl<S: Shared> Producer<S> {
         }
         let head = self.shared.head().load(Acquire);
         let limit = head.wrapping_add(self.ring.one_lap());
-        if self.ring.is_within_lap(self.tail, limit) {
+        let known = self.limit.wrapping_sub(self.tail);
+        if self.ring.is_within_lap(self.tail, limit) && limit.wrapping_sub(self.tail) > known {
             self.limit = limit;
         }
         self.tail != self.limit
@@ -129,7 +131,7 @@ impl<S: Shared> Producer<S> {
 }
 
 /// The receiver's end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Consumer<S> {
     shared: S,
     ring: Positions,
@@ -145,7 +147,8 @@ impl<S: Shared> Consumer<S> {
     /// Takes the role over from whoever had it: the first message not acknowledged is the next.
     pub fn resume(shared: S, ring: Positions) -> Self {
         let next = ring.sound(shared.head().load(Acquire));
-        let again = shared.taken().load(Acquire).max(next);
+        let taken = shared.taken().load(Acquire);
+        let again = if ring.is_within_lap(next, taken) { taken } else { next };
         Self { shared, ring, next, limit: next, again }
     }
 
@@ -205,11 +208,12 @@ impl<S: Shared> Consumer<S> {
         self.next
     }
 
-    /// Looks at the shared tail. A tail that is not within a lap ahead of the head is corrupt and counts as nothing.
+    /// Looks at the shared tail. A tail that is not within a lap ahead of the head, or goes back, is corrupt and changes nothing.
     #[inline]
     fn refresh(&mut self) -> bool {
         let tail = self.shared.tail().load(Acquire);
-        if self.ring.is_within_lap(self.next, tail) {
+        let known = self.limit.wrapping_sub(self.next);
+        if self.ring.is_within_lap(self.next, tail) && tail.wrapping_sub(self.next) > known {
             self.limit = tail;
         }
         self.next != self.limit

@@ -213,8 +213,9 @@ impl<M: Message + ?Sized> Receiver<M> {
         let mut end = first.end;
         let mut count = 1;
         // What came out of line comes alone.
-        if max > 1 && first.redelivered == 0 && !desk.is_tangled() {
-            let more = desk.consumer.backlog(max as u64 - 1).min(max as u64 - 1);
+        let most = (max as u64).min(desk.end.ring.capacity());
+        if most > 1 && first.redelivered == 0 && !desk.is_tangled() {
+            let more = desk.consumer.backlog(most - 1).min(most - 1);
             if more > 0 {
                 end = desk.consumer.take(more);
                 count += more as usize;
