@@ -21,7 +21,8 @@ pub trait Lent {
 /// bytes are a valid message, but not a meaningful one. Dropping a loan gives the slot back and sends nothing, also when a
 /// panic drops it.
 ///
-/// In an `mpmc` ring a loan costs its slot while it is held and blocks nobody. In an `spsc` ring there is one at a time.
+/// In an `mpmc` ring a loan costs its slot while it is held and blocks nobody; messages of loans that one sender held at the
+/// same time come in no promised order among themselves. In an `spsc` ring there is one at a time.
 /// If the process dies, the slot is freed by whoever meets it.
 #[must_use = "a loan that is dropped sends nothing"]
 pub struct Loan<'a, M: Message + ?Sized, L: Lent> {

@@ -44,9 +44,15 @@ impl End {
     }
 
     pub(super) fn joined(attachment: &Arc<Attachment>, role: Role, me: u64) -> Self {
+        let core = attachment.core();
+        // Not from zero: after a whole wrap of the laps, that is no lower bound any more.
+        let start = match role {
+            Role::Sender => core.claim_from(&Private::new(0)),
+            Role::Receiver => core.take_from(&Private::new(0)),
+        };
         Self {
-            core: attachment.core(),
-            cursor: Private::new(0),
+            core,
+            cursor: Private::new(start),
             me: Private::new(me),
             marker: NonNull::from(attachment.registry().me()),
             system: attachment.system(),

@@ -41,7 +41,9 @@
 //!
 //! *First in, first out for each sender*: its positions only grow, and a receiver that goes round a slow writer scans twice:
 //! once to find a READY position r, once more from the start for the first READY up to r. Whatever that sender committed
-//! before r is then seen before r.
+//! before r is then seen before r, and r itself is taken only if it still is what the first scan saw: the message of an earlier
+//! lap may have gone, and a new one come to a position that was not claimed then. (Loans
+//! that one sender has at once come in no promised order among themselves.)
 //!
 //! Every loop is bounded; beyond the bound the words are not those of any ring, and the verdict is `Corrupt`.
 
@@ -540,8 +542,8 @@ impl<S: Shared> Core<S> {
         for _ in 0..self.ring.capacity() {
             first = self.ring.next(first);
             match self.look_at(first, life) {
-                Look::Take(_) => {
-                    far = Some(first);
+                Look::Take(ready) => {
+                    far = Some((first, ready));
                     break;
                 }
                 Look::Pass | Look::Orphaned(_) | Look::Writing => {}
@@ -549,12 +551,18 @@ impl<S: Shared> Core<S> {
                 Look::Unproduced => break,
             }
         }
-        let Some(far) = far else { return Some(Err(Miss::NotNow)) };
+        let Some((far, seen)) = far else { return Some(Err(Miss::NotNow)) };
         // Again from the start: an earlier message may have been committed behind the first scan.
         let mut position = if mutant(Mutant::SinglePass) { far } else { head };
         loop {
             let (lap, index) = (self.ring.lap(position), self.ring.index(position));
             if let Look::Take(ready) = self.look_at(position, life) {
+                // Positions before `far` were all claimed when the first scan came by. `far` itself need not have been, if
+                // its slot held a message of an earlier lap: what has come there since may be later than what was committed
+                // behind this scan.
+                if position == far && ready != seen && !mutant(Mutant::Unseen) {
+                    return None;
+                }
                 return self.try_take(index, ready.lap_near(lap), ready, me).map(Ok);
             }
             if position == far {

@@ -9,6 +9,8 @@
 pub enum Mutant {
     /// A receiver that goes round a slow writer takes the first message of its first scan.
     SinglePass = 1,
+    /// A receiver that goes round a slow writer takes what stands at the end of its first scan, whatever it saw there.
+    Unseen,
     /// A receiver passes a slot being filled as soon as it was skipped, though its message will still carry the older lap.
     PassWriting,
     /// A sender passes over a held slot though nothing can be claimed beyond.

@@ -42,8 +42,9 @@ pub fn point() {
 }
 
 /// Every deliberate mistake.
-pub const MUTANTS: [Mutant; 18] = [
+pub const MUTANTS: [Mutant; 19] = [
     Mutant::SinglePass,
+    Mutant::Unseen,
     Mutant::PassWriting,
     Mutant::Unproductive,
     Mutant::WordFirst,
