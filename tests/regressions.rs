@@ -125,3 +125,23 @@ fn a_forked_child_tells_its_rings_apart() {
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0);
 }
+
+/// A second successor took what only the first receiver had been handed for fresh.
+#[test]
+fn what_was_handed_out_stays_known_after_two_deaths() {
+    let ring = spsc::Ring::<u64>::anonymous(&Options::new().capacity(4)).unwrap();
+    let mut tx = ring.sender().unwrap();
+    tx.send_many([1, 2, 3]).unwrap();
+    let mut rx = ring.receiver().unwrap();
+    std::mem::forget(rx.recv_many(3).unwrap());
+    drop(rx);
+    let mut rx = ring.receiver().unwrap();
+    std::mem::forget(rx.recv().unwrap());
+    drop(rx);
+    let mut rx = ring.receiver().unwrap();
+    for message in 1..=3 {
+        let received = rx.recv().unwrap();
+        assert_eq!(*received, message);
+        assert!(received.redelivered() > 0, "{message} was handed out before");
+    }
+}

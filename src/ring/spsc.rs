@@ -186,7 +186,8 @@ impl<S: Shared> Consumer<S> {
     #[inline]
     pub fn take(&mut self, count: u64) -> u64 {
         self.next = if count == 1 { self.ring.next(self.next) } else { self.ring.advance(self.next, count) };
-        self.shared.taken().store(self.next, Relaxed);
+        // Not below what a predecessor had handed out: the next successor is to know of that too.
+        self.shared.taken().store(self.next.max(self.again), Relaxed);
         self.next
     }
 
