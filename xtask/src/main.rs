@@ -5,6 +5,7 @@ mod lint;
 mod run;
 mod tally;
 mod test;
+mod torture;
 
 use std::env;
 use std::path::Path;
@@ -13,11 +14,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [STEP]...             every test, or only some steps of: tests, benches, loom, msrv, deny
+  test [STEP]...             every test, or only some steps of: tests, benches, loom, torture, msrv, deny
   lint                       fmt, clippy and rustdoc, warnings being errors
   bench                      every benchmark
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
   bench compare [ARG]...     those between processes and against other crates; arguments go to the harness
+  torture [OPTION]...        processes killed, stopped and forked by chance; --minutes N, --sends N, --kills N, --stops N, --seed S
+  torture sweep [SCENE]...   one process killed at every access to shared memory, scene by scene
+  torture mutants [NAME]...  deliberate mistakes, which must be found
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         ["test", steps @ ..] => test::run(steps),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["torture", rest @ ..] => torture::run(rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

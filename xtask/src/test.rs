@@ -2,6 +2,7 @@
 
 use crate::run::{cargo, cargo_with, count, run as run_plainly, succeeds, target};
 use crate::tally::Tally;
+use crate::torture;
 use std::env;
 use std::path::Path;
 use std::process::Command;
@@ -19,10 +20,11 @@ struct Step {
     run: fn(&mut Tally) -> Outcome,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "tests", run: tests },
     Step { name: "benches", run: benches },
     Step { name: "loom", run: loom },
+    Step { name: "torture", run: torture },
     Step { name: "msrv", run: msrv },
     Step { name: "deny", run: deny },
 ];
@@ -84,6 +86,11 @@ fn loom(tally: &mut Tally) -> Outcome {
     let target = target("loom");
     let args = ["test", "--release", "--package", "ringmail-loom-tests", "--no-fail-fast", "--target-dir", &target];
     judge(count(cargo_with("RUSTFLAGS", "--cfg loom", &args)), tally)
+}
+
+/// Real processes, really killed: by chance for a minute, and once at every access to shared memory.
+fn torture(_: &mut Tally) -> Outcome {
+    verdict(torture::random(&["--minutes", "1", "--seed", "1"]) & torture::sweep(&[]))
 }
 
 /// The library, built by the oldest toolchain that it declares.

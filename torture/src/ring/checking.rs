@@ -1,0 +1,77 @@
+//! What the controller does with a ring itself: takes what is left, and counts the slots.
+//!
+//! Compiled twice, once for each flavour.
+#![allow(unused_mut, reason = "spsc handles need it, mpmc handles do not")]
+
+use super::flavour;
+use crate::ledger::Record;
+use crate::payload::{self, Header, LEAST};
+use crate::ring::Checked;
+use ringmail::{OpenError, Options, RecvTimeoutError, Stats, TrySendError};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// Far longer than it takes to see that a peer is dead.
+const LONG: Duration = Duration::from_millis(300);
+
+/// Makes a ring, without a name if none is given.
+pub fn create(name: Option<&str>, options: &Options) -> Result<Box<dyn Checked>, OpenError> {
+    Ok(Box::new(match name {
+        Some(name) => flavour::Ring::<[u8]>::create(name, options)?,
+        None => flavour::Ring::<[u8]>::anonymous(options)?,
+    }))
+}
+
+impl Checked for flavour::Ring<[u8]> {
+    fn fd(&self) -> std::io::Result<OwnedFd> {
+        self.as_fd().try_clone_to_owned()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn close(&self) {
+        self.close();
+    }
+
+    fn drain(&self) -> Result<Vec<Record>, String> {
+        let mut rx = self.receiver().map_err(|error| format!("nobody lives and receiver() says: {error}"))?;
+        let mut records = Vec::new();
+        loop {
+            match rx.recv_timeout(LONG) {
+                Ok(message) => {
+                    let (header, whole) = payload::read(&message);
+                    records.push(Record::Delivered { header, redelivered: message.redelivered(), whole });
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                Err(error) => return Err(format!("draining: {error:?}")),
+            }
+        }
+        match self.stats().backlog {
+            0 => Ok(records),
+            left => Err(format!("{left} messages cannot be received though nobody else lives")),
+        }
+    }
+
+    fn refill(&self) -> Result<(), String> {
+        let capacity = self.capacity();
+        let mut tx = self.sender().map_err(|error| format!("nobody lives and sender() says: {error}"))?;
+        let mut rx = self.receiver().map_err(|error| format!("nobody lives and receiver() says: {error}"))?;
+        let mut message = [0; LEAST];
+        for seq in 0..capacity as u64 {
+            payload::write(&mut message, Header { sender: 0, seq }, 0);
+            tx.try_send(&message).map_err(|error| format!("slots leaked: {seq} of {capacity} are there: {error:?}"))?;
+        }
+        if tx.try_send(&message) != Err(TrySendError::Full) {
+            return Err(format!("more than {capacity} messages fit"));
+        }
+        for seq in 0..capacity as u64 {
+            let message = rx.try_recv().map_err(|error| format!("of {capacity} only {seq} come back: {error:?}"))?;
+            if payload::read(&message) != (Header { sender: 0, seq }, true) || message.redelivered() != 0 {
+                return Err(format!("not message {seq} of the last lap comes back"));
+            }
+        }
+        Ok(())
+    }
+}
