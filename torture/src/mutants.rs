@@ -1,5 +1,6 @@
 //! Mistakes that must be found: the random torture with each of them seeded into every process.
 
+use ringmail::Mutant;
 use ringmail::torture::{MUTANTS, seed};
 use std::io;
 use std::process::Command;
@@ -10,6 +11,11 @@ const VARIABLE: &str = "RINGMAIL_TORTURE_MUTANT";
 /// How long a mistake may stay hidden.
 const MINUTES: &str = "0.3";
 
+/// Mistakes whose windows are nanoseconds wide, or whose harm a nap of a tenth of a second bounds: chance need not hit on
+/// them here. The explorer finds `Unseen`, `WordFirst` and `RaiseLate`, the loom models `WakeFirst` and `WakeOne`; of `SkipFirst` no harm is known.
+const NARROW: [Mutant; 6] =
+    [Mutant::Unseen, Mutant::WordFirst, Mutant::RaiseLate, Mutant::SkipFirst, Mutant::WakeFirst, Mutant::WakeOne];
+
 /// Makes the mistake that the environment names, if it names one.
 pub fn seed_this_process() {
     if let Ok(name) = std::env::var(VARIABLE) {
@@ -18,7 +24,7 @@ pub fn seed_this_process() {
     }
 }
 
-/// Tries the mutants of these names, or all. Returns whether all were found.
+/// Tries the mutants of these names, or all. Returns whether all were found but the narrow ones.
 pub fn run(names: &[String], number: u64) -> io::Result<bool> {
     let mut missed = Vec::new();
     println!("seed {number}");
@@ -39,12 +45,15 @@ pub fn run(names: &[String], number: u64) -> io::Result<bool> {
             .unwrap_or("(nothing said)");
         let seconds = start.elapsed().as_secs_f32();
         if output.status.success() {
-            println!("{name:18} not found in {seconds:.0} s");
-            missed.push(name);
+            let narrow = NARROW.contains(&mutant);
+            println!("{name:18} not found in {seconds:.0} s{}", if narrow { ", as may be" } else { "" });
+            if !narrow {
+                missed.push(name);
+            }
         } else {
             println!("{name:18} found in {seconds:4.1} s: {}", seen);
         }
     }
-    println!("\n{} not found: {missed:?}", missed.len());
+    println!("\n{} not found that should be: {missed:?}", missed.len());
     Ok(missed.is_empty())
 }
