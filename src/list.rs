@@ -34,7 +34,9 @@ pub struct Overview {
 
 /// All named rings there are, in order of their names, with their figures and who is alive in them.
 ///
-/// Looks without opening: nobody is kept from anything meanwhile, and a ring that goes while it is looked at is left out.
+/// Looks without opening: nobody is kept from anything meanwhile, and a ring that goes before it is looked at is left out.
+/// It reads every ring that this process may open; who may write one of them and cuts its file off at that very moment
+/// kills the reader with `SIGBUS`.
 ///
 /// # Errors
 ///

@@ -248,6 +248,8 @@ impl Segment {
             if alone && unwanted() && file::is_at(fd, path).unwrap_or(false) {
                 let _ = file::unlink(path);
             }
+            // Not left to the close: a child that is just being spawned may have a copy of the descriptor until it execs.
+            let _ = lock::unlock(fd, lock::LIFETIME);
         }
         life.end(&mut table);
     }

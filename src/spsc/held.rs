@@ -143,10 +143,13 @@ impl Desk {
 /// Counts a delivery to a successor of a message that was out before.
 fn count_again(end: &End, start: u64) -> u64 {
     let taken = &end.slots.control().taken.0;
-    let attempts = if taken.again.load(Relaxed) == start { taken.attempts.load(Relaxed) } else { 0 };
-    let attempts = attempts.saturating_add(1).min(15);
-    taken.again.store(start, Relaxed);
-    taken.attempts.store(attempts, Relaxed);
+    if taken.again.load(Relaxed) != start {
+        // In this order: whoever dies in between leaves a count that is too low, never another message's.
+        taken.attempts.store(0, Release);
+        taken.again.store(start, Release);
+    }
+    let attempts = taken.attempts.load(Relaxed).saturating_add(1).min(15);
+    taken.attempts.store(attempts, Release);
     attempts
 }
 

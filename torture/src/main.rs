@@ -36,6 +36,8 @@ ringmail-torture random [options]    processes maltreated by chance
                 (without any of these: 10 million, 5000, 500)
   --seed S      what chance does
   --round R     the first round
+  --longest-wait MS
+                what nobody may wait beyond for a peer that is there (500)
   --biased      rounds in which mistakes of the protocol show
 With the feature `instrumented`:
 ringmail-torture sweep [FILTER]...   one process killed at every access to shared memory
@@ -44,7 +46,13 @@ ringmail-torture mutants [NAME]...   mistakes that must be found";
 fn arguments() -> Result<(String, Arguments, Vec<String>), lexopt::Error> {
     use lexopt::prelude::*;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos() as u64 % 1_000_000);
-    let mut arguments = Arguments { goals: Goals::default(), seed: now, round: 0, biased: false };
+    let mut arguments = Arguments {
+        goals: Goals::default(),
+        seed: now,
+        round: 0,
+        biased: false,
+        longest_wait: Duration::from_millis(500),
+    };
     let (mut command, mut rest) = (None, Vec::new());
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -59,6 +67,7 @@ fn arguments() -> Result<(String, Arguments, Vec<String>), lexopt::Error> {
             Long("stops") => goals.stops = Some(parser.value()?.parse()?),
             Long("seed") => arguments.seed = parser.value()?.parse()?,
             Long("round") => arguments.round = parser.value()?.parse()?,
+            Long("longest-wait") => arguments.longest_wait = Duration::from_millis(parser.value()?.parse()?),
             Long("biased") => arguments.biased = true,
             Long("help") | Short('h') => {
                 println!("{HELP}");
@@ -93,6 +102,8 @@ fn main() -> ExitCode {
     if let [first, told @ ..] = &raw[..]
         && first == "scene"
     {
+        // SAFETY: as above.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         sweep::play(told);
         return ExitCode::SUCCESS;
     }

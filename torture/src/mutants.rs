@@ -12,7 +12,7 @@ const VARIABLE: &str = "RINGMAIL_TORTURE_MUTANT";
 const MINUTES: &str = "0.3";
 
 /// Mistakes whose windows are nanoseconds wide, or whose harm a nap of a tenth of a second bounds: chance need not hit on
-/// them here. The explorer finds `Unseen`, `WordFirst` and `RaiseLate`, the loom models `WakeFirst` and `WakeOne`; of `SkipFirst` no harm is known.
+/// them here. The explorer finds `Unseen`, `WordFirst` and `RaiseLate`, the loom models find the like of `WakeFirst` and `WakeOne`; of `SkipFirst` no harm is known.
 const NARROW: [Mutant; 6] =
     [Mutant::Unseen, Mutant::WordFirst, Mutant::RaiseLate, Mutant::SkipFirst, Mutant::WakeFirst, Mutant::WakeOne];
 

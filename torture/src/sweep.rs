@@ -18,7 +18,7 @@ pub const SLOTS: usize = 4;
 /// The last point, should a scene not end.
 const MOST: u64 = 5000;
 /// Longer than anything takes for which nobody waits.
-const LONG: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(2);
 /// A child that lives so long waits for ever.
 const FOREVER: Duration = Duration::from_secs(5);
 
@@ -247,8 +247,9 @@ fn compare(scene: &Scene, said: &str, received: &[(u64, u32)], relieved: bool) -
             return Err(format!("message {seq} comes out of order"));
         }
     }
-    if let Some(lost) = due.iter().find(|seq| !came.contains(seq) && !acked.contains(seq) && !scene.acks.contains(seq))
-    {
+    // Gone may be only what the dead had been handed, and was to acknowledge. (`recv_into` hands nothing out before it does.)
+    let excused = |seq: &u64| scene.acks.contains(seq) && (held.contains(seq) || scene.name == "recv_into");
+    if let Some(lost) = due.iter().find(|seq| !came.contains(seq) && !acked.contains(seq) && !excused(seq)) {
         return Err(format!("message {lost} is lost"));
     }
     let again = received.iter().any(|&(_, redelivered)| redelivered > 0);
@@ -257,6 +258,7 @@ fn compare(scene: &Scene, said: &str, received: &[(u64, u32)], relieved: bool) -
         () if again => "redelivered",
         () if sends.clone().any(|seq| came.contains(&seq)) => "sent",
         () if !sends.is_empty() => "not sent",
+        () if !acks.is_empty() && acks.clone().all(|seq| !due.contains(&seq)) => "nothing to receive",
         () if acks.clone().all(|seq| !came.contains(&seq)) && !acks.is_empty() => "acknowledged",
         () if !acks.is_empty() => "not received",
         () => "as before",
