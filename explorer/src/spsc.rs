@@ -177,7 +177,7 @@ impl World {
                 (None, _) => receiver.stage = Stage::Resting,
             },
             Stage::Take => {
-                receiver.act(memory, |consumer| consumer.take(1));
+                receiver.act(memory, |c| if c.is_again() { c.take_again() } else { c.take(1) });
                 receiver.stage = if early { Stage::Last } else { Stage::First };
             }
             Stage::First => {
@@ -211,7 +211,7 @@ impl World {
                 let is_again = consumer.is_again();
                 let halves = [0, 1].map(|half| payload(slot, half).load(Relaxed));
                 state.judge(halves, is_again, number)?;
-                let position = consumer.take(1);
+                let position = if is_again { consumer.take_again() } else { consumer.take(1) };
                 acknowledge(&Names, position);
             }
             if consumer.peek().is_some() { Err(Verdict::Unknown) } else { Ok(()) }

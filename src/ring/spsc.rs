@@ -182,12 +182,19 @@ impl<S: Shared> Consumer<S> {
         self.ring.distance(self.next, self.limit)
     }
 
-    /// Hands out the next `count` messages: they stay the receiver's until acknowledged. Returns the position after them.
+    /// Hands out the next `count` messages, of which none was handed out before: they stay the receiver's until
+    /// acknowledged. Returns the position after them.
     #[inline]
     pub fn take(&mut self, count: u64) -> u64 {
         self.next = if count == 1 { self.ring.next(self.next) } else { self.ring.advance(self.next, count) };
-        // Not below what a predecessor had handed out: the next successor is to know of that too.
-        self.shared.taken().store(self.next.max(self.again), Relaxed);
+        self.shared.taken().store(self.next, Relaxed);
+        self.next
+    }
+
+    /// Hands out the next message, which a predecessor [was handed](Self::is_again). The shared note of what was handed out
+    /// stays as it is, so that the next successor knows too. Returns the position after it.
+    pub fn take_again(&mut self) -> u64 {
+        self.next = self.ring.next(self.next);
         self.next
     }
 

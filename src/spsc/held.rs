@@ -94,8 +94,11 @@ impl Desk {
                     None => {
                         consumer.peek().ok_or(Stop::NotNow)?;
                         let start = consumer.position();
-                        let redelivered = if consumer.is_again() { count_again(end, start) } else { 0 };
-                        let handed = Handed { start, end: consumer.take(1), redelivered };
+                        let handed = if consumer.is_again() {
+                            Handed { start, redelivered: count_again(end, start), end: consumer.take_again() }
+                        } else {
+                            Handed { start, redelivered: 0, end: consumer.take(1) }
+                        };
                         if ledger.is_some() || consumer.is_again() {
                             consumer.forget();
                         }
