@@ -137,11 +137,8 @@ impl Attachment {
     /// Does for all the dead at once what is otherwise done by whoever meets one. Returns the places cleared, and what became
     /// of the slots.
     pub fn recover(&self) -> Result<(u32, Disowned), JoinError> {
-        let mut disowned = Disowned::default();
-        let mut disown = |index| disowned += self.disown(|owner| owner.index() == index);
-        let places = self.registry.bury(&self.segment, &mut disown)?;
-        // What is named by nobody's place: rejected messages, and what others left when they went in order.
-        disowned += self.disown(|owner| self.is_dead(owner));
+        let places = self.registry.bury(&self.segment)?;
+        let disowned = self.disown(|owner| self.is_dead(owner));
         for role in [Role::Sender, Role::Receiver] {
             wait::wake_all(self.event_of(role), &self.system);
         }

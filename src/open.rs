@@ -173,13 +173,11 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// Nobody needs to call it: a ring recovers by being used. It is for a supervisor who wants to know what there was to
     /// recover, or a capacity that is whole again before the next message. It never touches what the living hold, a stopped
     /// process being alive. In an `spsc` ring nothing but places is left by the dead: their successors go on from
-    /// where they were. Looks at every slot, once more for each of the dead, and asks the kernel about every participant; does
-    /// not wait for anybody, but keeps this process from forking and joining, and others from the places of the dead,
-    /// while it looks.
+    /// where they were. Looks at every slot once and asks the kernel about every participant; does not wait for anybody.
     ///
     /// # Errors
     ///
-    /// [`JoinError::System`] if the kernel refuses a lock that it would have to give.
+    /// [`JoinError::System`] in a forked child whose own opening of the ring the kernel refuses.
     ///
     /// ```
     /// # let ring = ringmail::mpmc::Ring::<u64>::anonymous(&ringmail::Options::new())?;

@@ -22,7 +22,7 @@ use crate::owner::Owner;
 use crate::segment::{Life, Segment};
 use crate::sync::{AtomicU32, AtomicU64, Ordering::*, Private};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A side of the ring.
@@ -136,8 +136,10 @@ impl Registry {
         last
     }
 
-    /// Clears the places of the dead, whose names `disown` removes from every slot. Returns how many there were.
-    pub fn bury(&self, segment: &Segment, disown: &mut dyn FnMut(u32)) -> Result<u32, JoinError> {
+    /// Clears the places of the dead; what they still name is then nobody's. Returns how many there were.
+    ///
+    /// A place is held only while it is cleared, and one that the kernel will not give is left: its owner counts as alive.
+    pub fn bury(&self, segment: &Segment) -> Result<u32, JoinError> {
         let mut table = fork::exclusive();
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         let life = self.revive(segment, &mut life, &mut table)?;
@@ -145,19 +147,17 @@ impl Registry {
         let mut buried = 0;
         for (index, record) in (0..).zip(segment.participants()) {
             let is_free = record.generation.load(Acquire) == 0;
-            if is_free || self.is_me(index as usize) || !lock::try_exclusive(fd, lock::participant(index))? {
+            let byte = lock::participant(index);
+            if is_free || self.is_me(index as usize) || !lock::try_exclusive(fd, byte).unwrap_or(false) {
                 continue;
             }
-            // Nobody joins at this place while we have its byte. Its owner may have left meanwhile.
+            // Its owner may have left meanwhile.
             if record.generation.load(Acquire) != 0 {
-                disown(index);
-                record.senders.store(0, Relaxed);
-                record.receivers.store(0, Relaxed);
-                record.generation.store(0, Release);
-                segment.control().presence.0.changes.fetch_add(1, AcqRel);
+                clear(segment, record);
                 buried += 1;
             }
-            lock::unlock(fd, lock::participant(index))?;
+            // It cannot fail on a lock that is held.
+            let _ = lock::unlock(fd, byte);
         }
         Ok(buried)
     }
@@ -167,11 +167,7 @@ impl Registry {
         let _table = fork::exclusive();
         let me = self.me().swap(0, Relaxed);
         if me != 0 {
-            let record = &segment.participants()[Owner::from_bits(me).index() as usize];
-            record.senders.store(0, Relaxed);
-            record.receivers.store(0, Relaxed);
-            record.generation.store(0, Release);
-            segment.control().presence.0.changes.fetch_add(1, AcqRel);
+            clear(segment, &segment.participants()[Owner::from_bits(me).index() as usize]);
         }
         self.life.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -264,14 +260,26 @@ fn present(segment: &Segment, role: Role) -> impl Iterator<Item = (usize, &Parti
     records.filter(move |(_, record)| record.generation.load(Acquire) != 0 && role.count(record).load(Acquire) > 0)
 }
 
+/// Makes a place free. The caller has its byte.
+fn clear(segment: &Segment, record: &Participant) {
+    record.senders.store(0, Relaxed);
+    record.receivers.store(0, Relaxed);
+    record.generation.store(0, Release);
+    segment.control().presence.0.changes.fetch_add(1, AcqRel);
+}
+
+/// Looks through the table so often before it is called full: a place may just be held by somebody who clears it.
+const LOOKS: u32 = 3;
+
 /// Finds a place in the table that no live process has, and takes it.
 fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &mut dyn FnMut(u32)) -> Result<Owner, JoinError> {
     // Before anything is published: a sleeper's barrier must reach this process.
     if !fenced && futex::register_for_barriers().is_err() {
         return Err(JoinError::NoMembarrier);
     }
-    for (index, record) in (0..).zip(segment.participants()) {
-        if !lock::try_exclusive(fd.as_fd(), lock::participant(index))? {
+    let places = (0..LOOKS).flat_map(|_| (0..).zip(segment.participants()));
+    for (index, record) in places {
+        if !lock::try_exclusive(fd, lock::participant(index))? {
             continue;
         }
         let last = record.last_generation.load(Acquire);

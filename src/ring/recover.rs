@@ -32,14 +32,6 @@ pub struct Disowned {
     pub dropped: u64,
 }
 
-impl core::ops::AddAssign for Disowned {
-    fn add_assign(&mut self, other: Self) {
-        self.reaped += other.reaped;
-        self.orphaned += other.orphaned;
-        self.dropped += other.dropped;
-    }
-}
-
 impl<S: Shared> Core<S> {
     /// Frees the claim of a dead sender. Returns whether it was this caller who did.
     #[cold]
