@@ -1,6 +1,7 @@
 //! `cargo xtask`: the chores of this repository, as CI and people run them.
 
 mod bench;
+mod fuzz;
 mod lint;
 mod run;
 mod tally;
@@ -14,7 +15,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <command>
 
-  test [STEP]...             every test, or only some steps of: tests, benches, loom, torture, msrv, deny
+  test [STEP]...             every test, or only some steps of: tests, benches, loom, torture, instructions,
+                             asan, msrv, deny
   lint                       fmt, clippy and rustdoc, warnings being errors
   bench                      every benchmark
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
@@ -22,6 +24,7 @@ usage: cargo xtask <command>
   torture [OPTION]...        processes killed, stopped and forked by chance; --minutes N, --sends N, --kills N, --stops N, --seed S
   torture sweep [SCENE]...   one process killed at every access to shared memory, scene by scene
   torture mutants [NAME]...  deliberate mistakes, which must be found
+  fuzz [--seconds N]         any bytes and operations, for N seconds a target (60); needs nightly Rust and cargo-fuzz
 ";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["torture", rest @ ..] => torture::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["help" | "-h" | "--help"] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

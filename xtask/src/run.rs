@@ -3,7 +3,7 @@
 use crate::tally::Tally;
 use std::env;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -30,6 +30,43 @@ pub fn target(name: &str) -> String {
     target.join(name).to_string_lossy().into_owned()
 }
 
+/// The installed toolchain of that name, which may have a date or a platform after it; else what is missing.
+pub fn toolchain(name: &str) -> Result<String, String> {
+    let installed = Command::new("rustup").args(["toolchain", "list"]).output();
+    let Ok(installed) = installed else { return Err("rustup is not installed".to_owned()) };
+    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
+    let is_it = |installed: &str| installed.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '-']));
+    let missing = || format!("Rust {name} is not installed (rustup toolchain install {name})");
+    installed.split_whitespace().find(|&it| is_it(it)).map(str::to_owned).ok_or_else(missing)
+}
+
+/// A program of another toolchain's.
+pub fn of(toolchain: &str, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("rustup");
+    command.args(["run", toolchain, program]).args(args).env_remove("CARGO");
+    command
+}
+
+/// The installed program of that name, or the one in the target folder, where CI builds it (minutes on two cores); else what
+/// is missing.
+pub fn tool(name: &str) -> Result<String, String> {
+    let ours = target("tools");
+    let program = format!("{ours}/bin/{name}");
+    let runs = |program: &str| {
+        let mut command = Command::new(program);
+        command.arg("--version");
+        succeeds(command)
+    };
+    if runs(name) {
+        return Ok(name.to_owned());
+    }
+    if !Path::new(&program).exists() && env::var_os("CI").is_some() {
+        let built = target("tools/build");
+        run(cargo(&["install", name, "--locked", "--quiet", "--root", &ours, "--target-dir", &built]));
+    }
+    if runs(&program) { Ok(program) } else { Err(format!("{name} is not installed (cargo install {name} --locked)")) }
+}
+
 /// Says what is run.
 fn announce(command: &Command) {
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
@@ -39,13 +76,18 @@ fn announce(command: &Command) {
 }
 
 /// Runs a command to its end with our own input and output. Says whether it succeeded.
-pub fn run(mut command: Command) -> bool {
+pub fn run(command: Command) -> bool {
+    code(command) == Some(0)
+}
+
+/// Runs a command to its end with our own input and output; its exit code, if it has one.
+pub fn code(mut command: Command) -> Option<i32> {
     announce(&command);
     match command.status() {
-        Ok(status) => status.success(),
+        Ok(status) => status.code(),
         Err(error) => {
             eprintln!("xtask: cannot run {}: {error}", command.get_program().display());
-            false
+            None
         }
     }
 }

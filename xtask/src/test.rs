@@ -1,10 +1,8 @@
 //! `cargo xtask test`: every test there is, step by step, and one line that sums them up.
 
-use crate::run::{cargo, cargo_with, count, run as run_plainly, succeeds, target};
+use crate::run::{cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
 use crate::tally::Tally;
 use crate::torture;
-use std::env;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -20,11 +18,13 @@ struct Step {
     run: fn(&mut Tally) -> Outcome,
 }
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 8] = [
     Step { name: "tests", run: tests },
     Step { name: "benches", run: benches },
     Step { name: "loom", run: loom },
     Step { name: "torture", run: torture },
+    Step { name: "instructions", run: instructions },
+    Step { name: "asan", run: asan },
     Step { name: "msrv", run: msrv },
     Step { name: "deny", run: deny },
 ];
@@ -51,7 +51,7 @@ pub fn run(wanted: &[&str]) -> Result<bool, String> {
             // It did not even come to a failing test.
             tally.failed = 1;
         }
-        report.push(format!("{:8} {verdict}", step.name));
+        report.push(format!("{:12} {verdict}", step.name));
         sum.add(tally);
     }
     println!("\n{}\n\n{sum}", report.join("\n"));
@@ -95,26 +95,50 @@ fn torture(_: &mut Tally) -> Outcome {
     verdict(torture::random(&random) & torture::sweep(&[]))
 }
 
+/// The instructions that a message takes, none above its bound.
+fn instructions(_: &mut Tally) -> Outcome {
+    // How the program says that nothing can be counted here.
+    const SKIPPED: i32 = 77;
+    match code(cargo(&["run", "--profile", "bench", "--package", "ringmail-instructions"])) {
+        Some(SKIPPED) => Outcome::Skipped("no process can be stepped through here".to_owned()),
+        code => verdict(code == Some(0)),
+    }
+}
+
+/// Hostile and strange segments, and every verb, once more, with every access to memory checked.
+fn asan(tally: &mut Tally) -> Outcome {
+    let nightly = match toolchain("nightly") {
+        Ok(nightly) => nightly,
+        Err(missing) => return Outcome::Skipped(missing),
+    };
+    if !cfg!(all(target_arch = "x86_64", target_env = "gnu")) {
+        return Outcome::Skipped("it is set up for x86_64-unknown-linux-gnu only".to_owned());
+    }
+    // With a target named, what runs while building is left alone.
+    let args =
+        ["test", "--package", "ringmail", "--no-fail-fast", "--test", "hostile", "--test", "strange", "--test", "api"];
+    let mut command = of(&nightly, "cargo", &args);
+    command.args(["--target", "x86_64-unknown-linux-gnu", "--target-dir", &target("asan")]);
+    command.env("RUSTFLAGS", "-Zsanitizer=address");
+    judge(count(command), tally)
+}
+
 /// The library, built by the oldest toolchain that it declares.
 fn msrv(_: &mut Tally) -> Outcome {
-    let version = env!("CARGO_PKG_RUST_VERSION");
-    let installed = Command::new("rustup").args(["toolchain", "list"]).output();
-    let Ok(installed) = installed else { return Outcome::Skipped("rustup is not installed".to_owned()) };
-    let installed = String::from_utf8_lossy(&installed.stdout).into_owned();
-    let is_it = |name: &str| name.strip_prefix(version).is_some_and(|rest| rest.starts_with(['.', '-']));
-    let Some(toolchain) = installed.split_whitespace().find(|name| is_it(name)) else {
-        return Outcome::Skipped(format!("Rust {version} is not installed (rustup toolchain install {version})"));
-    };
-    let mut command = Command::new("rustup");
-    command.args(["run", toolchain, "cargo", "check", "--package", "ringmail", "--target-dir", &target("msrv")]);
-    command.env_remove("CARGO");
-    verdict(run_plainly(command))
+    match toolchain(env!("CARGO_PKG_RUST_VERSION")) {
+        Ok(oldest) => {
+            let args = ["check", "--package", "ringmail", "--target-dir", &target("msrv")];
+            verdict(run_plainly(of(&oldest, "cargo", &args)))
+        }
+        Err(missing) => Outcome::Skipped(missing),
+    }
 }
 
 /// Licences, sources and advisories of what we depend on.
 fn deny(_: &mut Tally) -> Outcome {
-    let Some(tool) = cargo_deny() else {
-        return Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny --locked)".to_owned());
+    let tool = match tool("cargo-deny") {
+        Ok(tool) => tool,
+        Err(missing) => return Outcome::Skipped(missing),
     };
     let deny = |args: &[&str]| {
         let mut command = Command::new(&tool);
@@ -128,24 +152,4 @@ fn deny(_: &mut Tally) -> Outcome {
         println!("advisories skipped: their database cannot be reached");
     }
     verdict(ok)
-}
-
-/// The program of that name, or the one in the target folder, where CI builds it (three minutes on two cores).
-fn cargo_deny() -> Option<String> {
-    let ours = target("tools");
-    let program = format!("{ours}/bin/cargo-deny");
-    let runs = |program: &str| {
-        let mut command = Command::new(program);
-        command.arg("--version");
-        succeeds(command)
-    };
-    if runs("cargo-deny") {
-        return Some("cargo-deny".to_owned());
-    }
-    if !Path::new(&program).exists() && env::var_os("CI").is_some() {
-        let built = target("tools/build");
-        let args = ["install", "cargo-deny", "--locked", "--quiet", "--root", &ours, "--target-dir", &built];
-        run_plainly(cargo(&args));
-    }
-    runs(&program).then_some(program)
 }

@@ -1,0 +1,168 @@
+//! What is counted, and how many instructions it may take.
+
+use crossbeam_queue::ArrayQueue;
+use ringmail::{Options, mpmc, spsc};
+use std::hint::black_box;
+use std::sync::Arc;
+
+/// The compiler that the bounds are of. They are this program's own output under it.
+pub const COMPILER: &str = "1.95.0";
+
+/// Slots of every ring. What is done once in 64 positions comes out even.
+pub const CAPACITY: usize = 64;
+/// Messages of a run.
+const RUN: usize = 32;
+
+/// Something that moves so many messages: whole runs.
+pub type Pass = Box<dyn FnMut(usize)>;
+
+pub struct Case {
+    pub name: &'static str,
+    /// Instructions a message, sent and received; `None` for what is not ours.
+    pub bound: Option<f64>,
+    pub make: fn() -> Pass,
+}
+
+const fn ours(name: &'static str, bound: f64, make: fn() -> Pass) -> Case {
+    Case { name, bound: Some(bound), make }
+}
+
+const fn others(name: &'static str, make: fn() -> Pass) -> Case {
+    Case { name, bound: None, make }
+}
+
+/// *One by one*: received as soon as it is sent. *In turns*: 32 are sent, one by one, then received, one by one. *In runs*:
+/// 32 are sent by one call and received by another.
+pub const CASES: &[Case] = &[
+    ours("spsc     8 B, one by one", 102.9, spsc_singles::<1, 1>),
+    ours("spsc     8 B, in turns", 74.0, spsc_singles::<1, RUN>),
+    ours("spsc     8 B, by value", 84.9, spsc_values),
+    ours("spsc     8 B, in runs", 18.6, spsc_runs),
+    ours("spsc    64 B, one by one", 105.9, spsc_singles::<8, 1>),
+    ours("spsc  [u8; 8], in place", 130.9, spsc_bytes),
+    ours("mpmc     8 B, one by one", 124.5, mpmc_singles::<1, 1>),
+    ours("mpmc     8 B, in turns", 127.8, mpmc_singles::<1, RUN>),
+    ours("mpmc     8 B, in runs", 141.5, mpmc_runs),
+    ours("mpmc    64 B, one by one", 127.5, mpmc_singles::<8, 1>),
+    ours("mpmc  [u8; 8], in place", 162.5, mpmc_bytes),
+    others("rtrb     8 B, one by one", rtrb_singles::<1, 1>),
+    others("rtrb     8 B, in turns", rtrb_singles::<1, RUN>),
+    others("rtrb     8 B, in runs", rtrb_runs),
+    others("rtrb    64 B, one by one", rtrb_singles::<8, 1>),
+    others("ArrayQueue  8 B, one by one", array_queue_singles::<1, 1>),
+    others("ArrayQueue  8 B, in turns", array_queue_singles::<1, RUN>),
+    others("ArrayQueue 64 B, one by one", array_queue_singles::<8, 1>),
+];
+
+fn options() -> Options {
+    Options::new().capacity(CAPACITY).max_len(16)
+}
+
+/// Sends `TURN` messages one by one, then receives as many.
+fn turns<const TURN: usize>(mut send: impl FnMut(u64) + 'static, mut receive: impl FnMut() + 'static) -> Pass {
+    Box::new(move |count| {
+        for _ in 0..count / TURN {
+            (0..TURN as u64).for_each(&mut send);
+            (0..TURN).for_each(|_| receive());
+        }
+    })
+}
+
+fn spsc_singles<const N: usize, const TURN: usize>() -> Pass {
+    let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
+    turns::<TURN>(
+        move |number| tx.try_send(&[number; N]).expect("room"),
+        move || _ = black_box(&*rx.try_recv().expect("a message")),
+    )
+}
+
+fn spsc_values() -> Pass {
+    let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
+    turns::<1>(
+        move |number| tx.try_send(&number).expect("room"),
+        move || _ = black_box(rx.try_recv_copy().expect("a message")),
+    )
+}
+
+fn spsc_runs() -> Pass {
+    let (mut tx, mut rx) = spsc::channel::<u64>(&options()).expect("ring");
+    Box::new(move |count| {
+        for _ in 0..count / RUN {
+            tx.send_slice(black_box(&[0; RUN])).expect("room");
+            rx.try_recv_many(RUN).expect("messages").iter().for_each(|message| _ = black_box(message));
+        }
+    })
+}
+
+fn spsc_bytes() -> Pass {
+    let (mut tx, mut rx) = spsc::channel::<[u8]>(&options()).expect("ring");
+    turns::<1>(
+        move |number| {
+            let mut loan = tx.try_loan(8).expect("room");
+            loan.copy_from_slice(&number.to_ne_bytes());
+            loan.commit().expect("an open ring");
+        },
+        move || _ = black_box(&*rx.try_recv().expect("a message")),
+    )
+}
+
+fn mpmc_singles<const N: usize, const TURN: usize>() -> Pass {
+    let (tx, rx) = mpmc::channel(&options()).expect("ring");
+    turns::<TURN>(
+        move |number| tx.try_send(&[number; N]).expect("room"),
+        move || _ = black_box(&*rx.try_recv().expect("a message")),
+    )
+}
+
+fn mpmc_runs() -> Pass {
+    let (tx, rx) = mpmc::channel::<u64>(&options()).expect("ring");
+    Box::new(move |count| {
+        for _ in 0..count / RUN {
+            tx.send_many(black_box(&[0; RUN])).expect("room");
+            rx.try_recv_many(RUN).expect("messages").iter().for_each(|message| _ = black_box(message));
+        }
+    })
+}
+
+fn mpmc_bytes() -> Pass {
+    let (tx, rx) = mpmc::channel::<[u8]>(&options()).expect("ring");
+    turns::<1>(
+        move |number| {
+            let mut loan = tx.try_loan(8).expect("room");
+            loan.copy_from_slice(&number.to_ne_bytes());
+            loan.commit().expect("an open ring");
+        },
+        move || _ = black_box(&*rx.try_recv().expect("a message")),
+    )
+}
+
+fn rtrb_singles<const N: usize, const TURN: usize>() -> Pass {
+    let (mut tx, mut rx) = rtrb::RingBuffer::new(CAPACITY);
+    turns::<TURN>(
+        move |number| tx.push([number; N]).expect("room"),
+        move || _ = black_box(&rx.pop().expect("a message")),
+    )
+}
+
+fn rtrb_runs() -> Pass {
+    let (mut tx, mut rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
+    Box::new(move |count| {
+        for _ in 0..count / RUN {
+            let chunk = tx.write_chunk_uninit(RUN).expect("room");
+            chunk.fill_from_iter(black_box(&[0; RUN]).iter().copied());
+            let chunk = rx.read_chunk(RUN).expect("messages");
+            let (first, second) = chunk.as_slices();
+            first.iter().chain(second).for_each(|message| _ = black_box(message));
+            chunk.commit_all();
+        }
+    })
+}
+
+fn array_queue_singles<const N: usize, const TURN: usize>() -> Pass {
+    let tx = Arc::new(ArrayQueue::new(CAPACITY));
+    let rx = Arc::clone(&tx);
+    turns::<TURN>(
+        move |number| tx.push([number; N]).expect("room"),
+        move || _ = black_box(&rx.pop().expect("a message")),
+    )
+}
