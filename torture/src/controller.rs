@@ -1,8 +1,10 @@
-//! Random torture: rounds of processes at work in one ring, killed, stopped, forked, executed and made to panic by chance.
+//! Random torture: rounds of processes at work in one ring, killed, stopped, forked, executed and made to panic by
+//! chance.
 //!
 //! What a round is like follows from the seed and the round's number; what happens in it also from the scheduler.
 
 use crate::crew::{Crew, Deeds};
+use crate::folder::{self, Folder};
 use crate::page::{Global, Page};
 use crate::payload::mix;
 use crate::plan::{Ending, Plan};
@@ -10,10 +12,10 @@ use crate::random::Random;
 use crate::report::{Goals, Sum};
 use crate::ring::{self, Checked};
 use crate::state::Order;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Fates, Round, Verdict};
 use crate::worker::{Setup, Side};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -39,17 +41,10 @@ pub struct Outcome {
     pub deeds: Deeds,
     pub reaped: u64,
     pub adopted: u64,
+    pub dropped: u64,
+    pub fates: Fates,
     pub leaked: u64,
     pub violations: Vec<String>,
-}
-
-/// A folder that goes with this process.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 /// Rounds until the goals are met or something is wrong. Returns whether nothing is.
@@ -57,16 +52,15 @@ pub fn run(arguments: &Arguments) -> io::Result<bool> {
     // Orphans of killed workers come to us, so that we know when they end.
     // SAFETY: touches no memory.
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
-    let folder = Folder(std::env::temp_dir().join(format!("ringmail-torture-{}", std::process::id())));
-    std::fs::create_dir(&folder.0)?;
-    let page = Page::open(&folder.0.join("page"))?;
+    let folder = Folder::new()?;
+    let page = Page::open(&folder.path().join("page"))?;
     let start = Instant::now();
     let mut sum = Sum::default();
     let mut round = arguments.round;
     while !arguments.goals.are_met(&sum, start.elapsed()) && sum.violations.is_empty() {
         let mut random = Random::new(arguments.seed, round);
         let plan = Plan::draw(&mut random, arguments.biased);
-        let mut outcome = play(&plan, round, &mut random, &folder.0, &page)?;
+        let mut outcome = play(&plan, round, &mut random, folder.path(), &page)?;
         let longest = Duration::from_nanos(outcome.deeds.longest_ns);
         if longest > arguments.longest_wait {
             outcome.violations.push(format!("somebody waited {longest:?} though a peer was there"));
@@ -80,8 +74,7 @@ pub fn run(arguments: &Arguments) -> io::Result<bool> {
             println!("{:4.0} s  {}", start.elapsed().as_secs_f32(), sum.line());
         }
     }
-    let ours = format!("ringmail.torture-{}-", std::process::id());
-    let left = crate::ledger::files(Path::new("/dev/shm"), &ours)?;
+    let left = folder.names_left()?;
     sum.violations.extend(left.iter().map(|path| format!("left behind: {}", path.display())));
     print!("\n{}", sum.report(start.elapsed(), round - arguments.round));
     Ok(sum.is_clean())
@@ -117,18 +110,29 @@ fn play(plan: &Plan, round: u64, random: &mut Random, folder: &Path, page: &Page
         Err(wrong) => outcome.violations.push(wrong),
     }
     let stats = ring.stats();
-    (outcome.reaped, outcome.adopted) = (stats.reaped, stats.redelivered);
+    (outcome.reaped, outcome.adopted, outcome.dropped) = (stats.reaped, stats.redelivered, stats.dropped);
     if !stats.closed
         && let Err(wrong) = ring.refill()
     {
         outcome.leaked = 1;
         outcome.violations.push(wrong);
     }
-    let (verdict, examples) = verdict::judge(folder, crew.newest(), &rest, &crew.last_words)?;
-    outcome.verdict = verdict;
-    outcome.violations.extend(examples);
+    let round = Round {
+        mpmc: plan.mpmc,
+        hold: plan.hold.max(1) as u64,
+        limit: plan.limit(),
+        newest: crew.newest(),
+        dropped: stats.dropped,
+        deaths: &crew.deaths,
+        forks: crew.deeds.forks,
+        execs: crew.deeds.execs,
+        last_words: &crew.last_words,
+    };
+    let judged = verdict::judge(folder, &rest, &round)?;
+    (outcome.verdict, outcome.fates) = (judged.verdict, judged.fates);
+    outcome.violations.extend(judged.examples);
     outcome.violations.append(&mut crew.violations);
-    for path in crate::ledger::files(folder, "violation.")? {
+    for path in folder::files(folder, "violation.")? {
         outcome.violations.push(std::fs::read_to_string(&path)?);
         std::fs::remove_file(path)?;
     }
@@ -154,7 +158,8 @@ fn torment(crew: &mut Crew<'_>, plan: &Plan, random: &mut Random) {
         let side = if random.percent(50) { Side::Sender } else { Side::Receiver };
         let of = crew.of(side);
         let place = of[random.below(of.len() as u64) as usize];
-        // Where others of its side can take over, one of them shall be there; where there is one only, it is its turn too.
+        // Where others of its side can take over, one of them shall be there; where there is one only, it is its turn
+        // too.
         let is_last = crew.can_run(place) && crew.running(side) <= 1;
         let spared = is_last && of.len() > 1 && plan.mpmc && !random.percent(5);
         if spared {

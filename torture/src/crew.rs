@@ -1,13 +1,13 @@
 //! The processes of a round, and what is done to them.
 //!
-//! All children's deaths are seen here, also those of forked grandchildren, which come to this process when their parents
-//! die. So when a round is over it is certain that nobody of it lives.
+//! All children's deaths are seen here, also those of forked grandchildren, which come to this process when their
+//! parents die. So when a round is over it is certain that nobody of it lives.
 
 use crate::page::{Global, Own, PLACES, Page};
-use crate::payload::{self, LEAST};
+use crate::payload::{self, Header};
 use crate::state::{Order, State};
 use crate::worker::{Setup, Side};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering::SeqCst;
@@ -21,9 +21,48 @@ pub struct Deeds {
     pub forks: u64,
     pub execs: u64,
     pub panics: u64,
-    /// Where the killed were.
-    pub where_killed: BTreeMap<String, u64>,
     pub longest_ns: u64,
+}
+
+/// Most messages that a receiver takes at once.
+pub const BATCH: u64 = 32;
+
+/// The end of a worker, as its last words tell it.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// Which incarnation it was.
+    pub id: u64,
+    pub side: Side,
+    pub state: State,
+    pub was_stopped: bool,
+    /// Otherwise it left in order.
+    pub was_killed: bool,
+}
+
+impl Death {
+    /// Messages that it may have been handed without having written them down.
+    pub fn hidden(&self) -> u64 {
+        match (self.side, self.state) {
+            (Side::Receiver, State::Receiving | State::ReceivingInto) => 1,
+            (Side::Receiver, State::ReceivingMany) => BATCH,
+            _ => 0,
+        }
+    }
+
+    /// Messages that it may have had in hand, of which it held `hold` at most beside those of its last call.
+    pub fn in_hand(&self, hold: u64) -> u64 {
+        match self.state {
+            _ if self.side == Side::Sender || !self.was_killed => 0,
+            State::Starting | State::Idle => 0,
+            State::Receiving | State::ReceivingInto | State::Forking | State::Executing | State::Leaving => hold,
+            _ => hold.max(BATCH),
+        }
+    }
+
+    /// Whether it may have died between dropping a message and counting that: in a call that looks after the dead.
+    pub fn may_have_dropped(&self) -> bool {
+        self.was_killed && (self.hidden() > 0 || self.state == State::Starting)
+    }
 }
 
 /// A worker's process.
@@ -42,8 +81,9 @@ pub struct Crew<'a> {
     ring: Option<OwnedFd>,
     places: Vec<Option<Process>>,
     pub deeds: Deeds,
+    pub deaths: Vec<Death>,
     /// Messages that were in `recv_into` when their receiver died.
-    pub last_words: HashSet<(u64, u64)>,
+    pub last_words: HashSet<Header>,
     pub violations: Vec<String>,
 }
 
@@ -51,8 +91,10 @@ impl<'a> Crew<'a> {
     /// Nobody yet. `ring` is given to workers that know no name.
     pub fn new(page: &'a Page, ring: Option<OwnedFd>) -> Self {
         (0..=PLACES).for_each(|place| page.clear(place));
-        let (deeds, last_words, violations) = (Deeds::default(), HashSet::new(), Vec::new());
-        Self { page, ring, places: (0..PLACES).map(|_| None).collect(), deeds, last_words, violations }
+        page.global(Global::NextId).store(0, SeqCst);
+        let places = (0..PLACES).map(|_| None).collect();
+        let (deeds, deaths, last_words, violations) = (Deeds::default(), Vec::new(), HashSet::new(), Vec::new());
+        Self { page, ring, places, deeds, deaths, last_words, violations }
     }
 
     pub fn start(&mut self, setup: Setup) {
@@ -95,14 +137,7 @@ impl<'a> Crew<'a> {
     /// Tells the workers whether one can run on each side.
     pub fn publish_absence(&self) {
         for side in [Side::Sender, Side::Receiver] {
-            self.set_absence(side, self.running(side) == 0);
-        }
-    }
-
-    fn set_absence(&self, side: Side, absent: bool) {
-        let word = self.page.global(side.absence());
-        if (word.load(SeqCst) % 2 == 1) != absent {
-            word.fetch_add(1, SeqCst);
+            self.page.absence(side).set(self.running(side) == 0);
         }
     }
 
@@ -111,7 +146,7 @@ impl<'a> Crew<'a> {
         let Some(process) = &self.places[place] else { return };
         let side = process.setup.side;
         if self.can_run(place) && self.running(side) <= 1 {
-            self.set_absence(side, true);
+            self.page.absence(side).set(true);
         }
     }
 
@@ -122,19 +157,14 @@ impl<'a> Crew<'a> {
         }
     }
 
-    pub fn kill(&mut self, place: usize) {
+    pub fn kill(&self, place: usize) {
         self.will_lose(place);
         self.signal(place, libc::SIGKILL);
-        let Some(process) = &self.places[place] else { return };
-        let state = State::of(self.page.own(place, Own::State).load(SeqCst));
-        let stopped = if process.stopped.is_some() { ", stopped" } else { "" };
-        *self.deeds.where_killed.entry(format!("{:?} {state:?}{stopped}", process.setup.side)).or_default() += 1;
-        self.deeds.killed += 1;
     }
 
     pub fn stop(&mut self, place: usize, time: Duration) {
         self.will_lose(place);
-        self.page.own(place, Own::Stops).fetch_add(1, SeqCst);
+        self.page.stopped(place).set(true);
         self.signal(place, libc::SIGSTOP);
         if let Some(process) = &mut self.places[place] {
             process.stopped = Some(Instant::now() + time);
@@ -149,7 +179,7 @@ impl<'a> Crew<'a> {
             let due = |process: &Process| process.stopped.is_some_and(|until| all || until <= now);
             if self.places[place].as_ref().is_some_and(due) {
                 self.signal(place, libc::SIGCONT);
-                self.page.own(place, Own::Stops).fetch_add(1, SeqCst);
+                self.page.stopped(place).set(false);
                 if let Some(process) = &mut self.places[place] {
                     process.stopped = None;
                 }
@@ -183,7 +213,7 @@ impl<'a> Crew<'a> {
             }
             let place = (0..PLACES).find(|&place| self.places[place].as_ref().is_some_and(|one| one.pid == pid));
             if let Some(process) = place.and_then(|place| self.places[place].take()) {
-                self.close_place(process.setup.place);
+                self.close_place(&process, libc::WIFSIGNALED(status));
                 gone.push(process.setup);
             }
         }
@@ -191,19 +221,17 @@ impl<'a> Crew<'a> {
     }
 
     /// Counts what a dead worker did, and hears its last words.
-    fn close_place(&mut self, place: usize) {
+    fn close_place(&mut self, process: &Process, was_killed: bool) {
+        let Setup { side, place, .. } = process.setup;
         let own = |which| self.page.own(place, which).load(SeqCst);
+        self.deeds.killed += u64::from(was_killed);
         self.deeds.forks += own(Own::Forks);
         self.deeds.panics += own(Own::Panics);
         self.deeds.longest_ns = self.deeds.longest_ns.max(own(Own::Longest));
-        if State::of(own(Own::State)) == State::ReceivingInto {
-            let bytes = self.page.last_words(place);
-            let len = u32::from_le_bytes(bytes[16..20].try_into().expect("four bytes")) as usize;
-            if (LEAST..=bytes.len()).contains(&len)
-                && let (header, true) = payload::read(&bytes[..len])
-            {
-                self.last_words.insert((header.sender, header.seq));
-            }
+        let state = State::of(own(Own::State));
+        self.deaths.push(Death { id: own(Own::Id), side, state, was_stopped: process.stopped.is_some(), was_killed });
+        if state == State::ReceivingInto {
+            self.last_words.extend(payload::find(&self.page.last_words(place)));
         }
     }
 

@@ -1,12 +1,13 @@
 //! The torture test: what Ringmail promises when processes die, stop, fork, execute others and panic.
 //!
-//! `random` lets many processes use one ring and maltreats them by chance; what it knows, it knows from what the processes
-//! wrote down before they were killed. `sweep` kills one process at every single access to shared memory, in one
-//! scenario after the other. `mutants` seeds mistakes and wants to see them found.
+//! `random` lets many processes use one ring and maltreats them by chance; what it knows, it knows from what the
+//! processes wrote down before they were killed. `sweep` kills one process at every single access to shared memory, in
+//! one scenario after the other. `mutants` seeds mistakes and wants to see them found.
 #![allow(clippy::duplicate_mod, reason = "what is compiled twice, once for each flavour: see `ring`")]
 
 mod controller;
 mod crew;
+mod folder;
 mod ledger;
 #[cfg(feature = "instrumented")]
 mod mutants;

@@ -1,9 +1,10 @@
 //! Memory that the controller and its workers share: orders one way, states the other.
 //!
-//! It outlives the killed. A worker says what it is about to do before it does it, so its last word tells where it died;
-//! and it lets [`recv_into`](ringmail::mpmc::Receiver::recv_into), which acknowledges before anybody can write the message
-//! down, copy into memory that the controller can read afterwards.
+//! It outlives the killed. A worker says what it is about to do before it does it, so its last word tells where it
+//! died; and it lets [`recv_into`](ringmail::mpmc::Receiver::recv_into), which acknowledges before anybody can write
+//! the message down, copy into memory that the controller can read afterwards.
 
+use crate::worker::Side;
 use memmap2::{MmapOptions, MmapRaw};
 use std::fs::OpenOptions;
 use std::io;
@@ -25,9 +26,9 @@ const BUFFERS: usize = 64 * 1024;
 pub enum Global {
     /// The next incarnation's number.
     NextId,
-    /// Odd while no sender can run; grows by one with each change.
+    /// Whether no sender can run: an [`Excuse`].
     NoSender,
-    /// Odd while no receiver can run.
+    /// Whether no receiver can run.
     NoReceiver,
     /// Not 0 once it is right that operations say `Disconnected`.
     Ending,
@@ -41,8 +42,10 @@ pub enum Own {
     State,
     /// What it is to do: an [`Order`](crate::state::Order).
     Order,
-    /// Grows before each stop and after each continuation.
-    Stops,
+    /// Whether it is stopped: an [`Excuse`].
+    Stopped,
+    /// Which incarnation it is.
+    Id,
     /// Not 0 once it has joined.
     Ready,
     /// Longest wait for a peer that was there all the time, in nanoseconds.
@@ -51,6 +54,35 @@ pub enum Own {
     Receives,
     Forks,
     Panics,
+}
+
+/// A reason to wait: whether it holds, and since when, in one word.
+#[derive(Clone, Copy, Debug)]
+pub struct Excuse<'a>(&'a AtomicU64);
+
+impl Excuse<'_> {
+    /// Says whether the reason holds from now on.
+    pub fn set(self, holds: bool) {
+        if self.0.load(SeqCst) & 1 != u64::from(holds) {
+            self.0.store(now_ns() << 1 | u64::from(holds), SeqCst);
+        }
+    }
+
+    /// How much of the time from `start` to `end`, which is now, counts as waiting without a reason: what came after
+    /// the reason was last gone. Where it holds, nothing does.
+    pub fn waited(self, start: u64, end: u64) -> u64 {
+        let word = self.0.load(SeqCst);
+        if word & 1 == 0 { end.saturating_sub(start.max(word >> 1)) } else { 0 }
+    }
+}
+
+/// The time that all processes share.
+#[expect(clippy::disallowed_methods, reason = "an `Instant` cannot be told to another process")]
+pub fn now_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is writable.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// The shared memory.
@@ -82,7 +114,20 @@ impl Page {
         self.word(HEAD + PLACE * place + which as usize)
     }
 
-    /// A number that no incarnation had before.
+    /// The reason that nobody of a side can run.
+    pub fn absence(&self, side: Side) -> Excuse<'_> {
+        Excuse(self.global(match side {
+            Side::Sender => Global::NoSender,
+            Side::Receiver => Global::NoReceiver,
+        }))
+    }
+
+    /// The reason that the worker of a place is stopped.
+    pub fn stopped(&self, place: usize) -> Excuse<'_> {
+        Excuse(self.own(place, Own::Stopped))
+    }
+
+    /// A number that no incarnation of the round had before.
     pub fn new_id(&self) -> u64 {
         self.global(Global::NextId).fetch_add(1, SeqCst) + 1
     }

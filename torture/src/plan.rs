@@ -1,9 +1,9 @@
 //! What a round is like, drawn from its seed.
 
 use crate::page::LONGEST;
-use crate::payload::LEAST;
+use crate::payload::NAMED;
 use crate::random::Random;
-use ringmail::Options;
+use ringmail::{Options, Redelivery};
 use std::time::Duration;
 
 /// How a round ends.
@@ -27,6 +27,7 @@ pub struct Plan {
     pub receivers: usize,
     /// Most messages a receiver holds.
     pub hold: usize,
+    pub redelivery: Redelivery,
     pub keep_open: bool,
     pub named: bool,
     pub membarrier: bool,
@@ -39,7 +40,12 @@ impl Plan {
     pub fn draw(random: &mut Random, biased: bool) -> Self {
         let mpmc = biased || random.percent(75);
         let capacity = if biased { random.skewed(2, 8) } else { random.skewed(2, 1024) } as usize;
-        let max_len = if biased { LEAST as u64 } else { random.skewed(LEAST as u64, LONGEST as u64) } as usize;
+        let max_len = match random.below(100) {
+            _ if biased => 32,
+            // Nobody's messages say whose they are.
+            0..6 => random.skewed(1, NAMED as u64 - 1),
+            _ => random.skewed(NAMED as u64, LONGEST as u64),
+        } as usize;
         // Of an spsc role the second one waits for the first to die.
         let most = if mpmc { 4 } else { 2 };
         Self {
@@ -49,6 +55,13 @@ impl Plan {
             senders: 1 + random.below(most) as usize,
             receivers: 1 + random.below(most) as usize,
             hold: random.skewed(1, 8) as usize,
+            // A mistake shows best where nothing may be lost.
+            redelivery: match random.below(if biased { 12 } else { 20 }) {
+                0..12 => Redelivery::Always,
+                12..14 => Redelivery::AtMost(1),
+                14..17 => Redelivery::AtMost(3),
+                _ => Redelivery::Never,
+            },
             keep_open: random.percent(85),
             named: random.percent(60),
             membarrier: random.percent(80),
@@ -63,6 +76,15 @@ impl Plan {
 
     pub fn options(&self) -> Options {
         let options = Options::new().capacity(self.capacity).max_len(self.max_len).participants(48);
-        options.keep_open(self.keep_open).membarrier(self.membarrier)
+        options.keep_open(self.keep_open).membarrier(self.membarrier).redelivery(self.redelivery)
+    }
+
+    /// How often a message may come again; `None` is without bound.
+    pub fn limit(&self) -> Option<u32> {
+        match self.redelivery {
+            Redelivery::AtMost(times) => Some(times),
+            Redelivery::Never => Some(0),
+            _ => None,
+        }
     }
 }

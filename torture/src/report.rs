@@ -2,7 +2,7 @@
 
 use crate::controller::Outcome;
 use crate::crew::Deeds;
-use crate::verdict::Verdict;
+use crate::verdict::{Fates, Verdict};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ pub struct Sum {
     pub violations: Vec<String>,
     reaped: u64,
     adopted: u64,
+    dropped: u64,
+    /// Where the killed were, and what came of it.
+    fates: Fates,
     leaked: u64,
     told: u64,
 }
@@ -49,9 +52,13 @@ impl Sum {
         deeds.execs += more.execs;
         deeds.panics += more.panics;
         deeds.longest_ns = deeds.longest_ns.max(more.longest_ns);
-        more.where_killed.into_iter().for_each(|(place, count)| *deeds.where_killed.entry(place).or_default() += count);
+        for (place, fates) in outcome.fates {
+            let sum = self.fates.entry(place).or_default();
+            fates.into_iter().for_each(|(fate, count)| *sum.entry(fate).or_default() += count);
+        }
         self.reaped += outcome.reaped;
         self.adopted += outcome.adopted;
+        self.dropped += outcome.dropped;
         self.leaked += outcome.leaked;
         self.violations.extend(outcome.violations);
     }
@@ -69,11 +76,14 @@ impl Sum {
     pub fn line(&self) -> String {
         let (verdict, deeds) = (&self.verdict, &self.deeds);
         format!(
-            "{} sent, {} received ({} again), {} killed, {} stopped, {} forks, {} execs, {} panics; {} reaped, {} adopted; \
-             {} lost, {} torn, {} forged, {} unflagged duplicates, {} FIFO breaks, {} leaks; longest wait {} ms",
+            "{} sent ({} nameless), {} received ({} again, {} copied), {} killed, {} stopped, {} forks, {} execs, \
+             {} panics; {} reaped, {} adopted, {} dropped by policy ({} unseen); {} lost, {} torn, {} forged, \
+             {} duplicates, {} FIFO breaks, {} beyond policy, {} leaks; longest wait {} ms",
             verdict.sent,
+            verdict.nameless,
             verdict.delivered,
             verdict.redelivered,
+            verdict.copied,
             deeds.killed,
             deeds.stopped,
             deeds.forks,
@@ -81,11 +91,14 @@ impl Sum {
             deeds.panics,
             self.reaped,
             self.adopted,
+            self.dropped,
+            verdict.unseen,
             verdict.lost,
             verdict.torn,
             verdict.forged,
             verdict.duplicates,
             verdict.disorder,
+            verdict.unruly,
             self.leaked,
             deeds.longest_ns / 1_000_000,
         )
@@ -93,8 +106,9 @@ impl Sum {
 
     pub fn report(&self, elapsed: Duration, rounds: u64) -> String {
         let mut text = String::new();
-        for (place, count) in &self.deeds.where_killed {
-            let _ = writeln!(text, "{count:8} killed: {place}");
+        for (place, fates) in &self.fates {
+            let list: Vec<_> = fates.iter().map(|(fate, count)| format!("{count} {fate}")).collect();
+            let _ = writeln!(text, "{:8} killed: {place:32} -> {}", fates.values().sum::<u64>(), list.join(", "));
         }
         let _ = writeln!(text, "\n{rounds} rounds in {:.0} s: {}", elapsed.as_secs_f32(), self.line());
         for violation in &self.violations {

@@ -17,15 +17,20 @@ pub trait Checked {
     fn refill(&self) -> Result<(), String>;
 }
 
-// The same files, over the one flavour and over the other: their handles differ in `&self` and `&mut self`, and in the types
-// of what they hand out.
+// The same files, over the one flavour and over the other: their handles differ in `&self` and `&mut self`, and in the
+// types of what they hand out.
 macro_rules! flavour {
     ($flavour:ident) => {
         #[path = "ring"]
         pub mod $flavour {
             use ringmail::$flavour as flavour;
+            #[cfg(feature = "instrumented")]
+            const NAME: &str = stringify!($flavour);
             #[path = "checking.rs"]
             pub mod checking;
+            #[cfg(feature = "instrumented")]
+            #[path = "parent.rs"]
+            pub mod parent;
             #[path = "receiving.rs"]
             pub mod receiving;
             #[cfg(feature = "instrumented")]
@@ -39,6 +44,9 @@ macro_rules! flavour {
 
 flavour!(mpmc);
 flavour!(spsc);
+
+#[cfg(feature = "instrumented")]
+pub mod cloning;
 
 /// Makes a ring, without a name if none is given.
 pub fn create(mpmc: bool, name: Option<&str>, options: &Options) -> Result<Box<dyn Checked>, OpenError> {

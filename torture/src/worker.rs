@@ -1,15 +1,14 @@
 //! A worker process: what it is told at its start, and what it has whichever flavour and side it works for.
 
 use crate::ledger::{Ledger, Record};
-use crate::page::{Global, LONGEST, Own, PLACES, Page};
-use crate::payload::{self, Header, LEAST};
+use crate::page::{self, Global, LONGEST, Own, PLACES, Page};
+use crate::payload::{self, Header, NAMED};
 use crate::random::Random;
 use crate::state::{Order, State};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 /// How a worker ends that saw what must not be; any code but 0.
 pub const VIOLATION: i32 = 4;
@@ -22,14 +21,6 @@ pub enum Side {
 }
 
 impl Side {
-    /// The word that says whether nobody of this side can run.
-    pub fn absence(self) -> Global {
-        match self {
-            Self::Sender => Global::NoSender,
-            Self::Receiver => Global::NoReceiver,
-        }
-    }
-
     pub fn opposite(self) -> Self {
         match self {
             Self::Sender => Self::Receiver,
@@ -103,6 +94,7 @@ impl Life {
         let page = Page::open(&setup.folder.join("page")).expect("the controller made it");
         let id = page.new_id();
         let ledger = Ledger::create(&setup.folder, id).expect("a ledger of its own");
+        page.own(setup.place, Own::Id).store(id, SeqCst);
         let random = Random::new(setup.seed, id);
         Self { random, page, place: setup.place, id, seq: 0, ledger, forks: 0, setup }
     }
@@ -142,9 +134,13 @@ impl Life {
         }
     }
 
-    /// How long the next message is.
+    /// How long the next message is: now and then too short to say whose it is.
     pub fn len(&mut self) -> usize {
-        self.random.skewed(LEAST as u64, self.setup.max_len as u64) as usize
+        let (named, most) = (NAMED as u64, self.setup.max_len as u64);
+        if most < named || self.random.percent(5) {
+            return self.random.below(named.min(most + 1)) as usize;
+        }
+        self.random.skewed(named, most) as usize
     }
 
     /// The message `ahead` of the next one.
@@ -159,47 +155,64 @@ impl Life {
         payload::write(message, header, self.random.next() as u32);
     }
 
+    /// So many messages of that length are about to be sent.
+    pub fn trying(&mut self, count: usize, len: usize) {
+        if len < NAMED {
+            self.ledger.write([Record::Tried { header: Header::nameless(len), count: count as u64 }]);
+        }
+    }
+
     /// So many messages' sends have returned.
-    pub fn sent(&mut self, count: usize) {
+    pub fn sent(&mut self, count: usize, len: usize) {
         if count == 0 {
+            return;
+        }
+        self.own(Own::Sends).fetch_add(count as u64, SeqCst);
+        if len < NAMED {
+            self.ledger.write((0..count).map(|_| Record::Sent(Header::nameless(len))));
             return;
         }
         let headers = (self.seq..self.seq + count as u64).map(|seq| Header { sender: self.id, seq });
         self.ledger.write(headers.map(Record::Sent));
         self.seq += count as u64;
-        self.own(Own::Sends).fetch_add(count as u64, SeqCst);
     }
 
     /// Messages were read, and are not yet acknowledged.
     pub fn delivered<'a>(&mut self, messages: impl IntoIterator<Item = (&'a [u8], u32)>) {
-        let records = messages.into_iter().map(|(message, redelivered)| {
-            let (header, whole) = payload::read(message);
-            Record::Delivered { header, redelivered, whole }
-        });
-        self.ledger.write(records);
+        self.ledger.write(messages.into_iter().map(|(message, count)| Record::delivered(message, Some(count))));
         self.own(Own::Receives).fetch_add(1, SeqCst);
+    }
+
+    /// A message was copied and acknowledged; how often it had come before there is no way to know.
+    pub fn copied(&mut self, message: &[u8]) {
+        self.ledger.write([Record::delivered(message, None)]);
+        self.own(Own::Receives).fetch_add(1, SeqCst);
+    }
+
+    /// Messages are about to be given back.
+    pub fn rejecting<'a>(&mut self, messages: impl IntoIterator<Item = (&'a [u8], u32)>) {
+        self.enter(State::Rejecting);
+        let header = |message| payload::read(message).0;
+        let records = messages.into_iter();
+        self.ledger.write(records.map(|(bytes, redelivered)| Record::Rejected { header: header(bytes), redelivered }));
     }
 
     /// The buffer that outlives this process.
     pub fn buffer(&self) -> &'static mut [u8] {
-        // SAFETY: mapped until the process ends, used by nobody else while it lives, by one call at a time, and not inherited.
+        // SAFETY: mapped until the process ends, used by nobody else while it lives, by one call at a time, and not
+        // inherited.
         unsafe { std::slice::from_raw_parts_mut(self.page.buffer(self.place), LONGEST) }
     }
 
-    /// What tells whether a wait counts: changes if this process stops or the other side is gone, odd while so.
-    fn excuses(&self) -> [u64; 2] {
-        let absence = self.page.global(self.setup.side.opposite().absence()).load(SeqCst);
-        [self.own(Own::Stops).load(SeqCst), absence]
-    }
-
-    /// Does something that may wait, and notes how long it took unless that had a reason.
+    /// Does something that may wait, and notes how long it did while a peer was there and this process could run.
     pub fn timed<T>(&self, work: impl FnOnce() -> T) -> T {
-        let (excuses, start) = (self.excuses(), Instant::now());
+        let start = page::now_ns();
         let done = work();
-        let waited = start.elapsed();
-        let excused = excuses.iter().any(|count| count % 2 == 1);
-        if waited > Duration::from_millis(1) && !excused && excuses == self.excuses() {
-            self.own(Own::Longest).fetch_max(waited.as_nanos() as u64, SeqCst);
+        let end = page::now_ns();
+        if end - start > 1_000_000 {
+            let excuses = [self.page.absence(self.setup.side.opposite()), self.page.stopped(self.place)];
+            let waited = excuses.map(|excuse| excuse.waited(start, end)).into_iter().min();
+            self.own(Own::Longest).fetch_max(waited.unwrap_or(0), SeqCst);
         }
         done
     }

@@ -5,9 +5,10 @@
 
 use super::flavour;
 use crate::ledger::Record;
-use crate::payload::{self, Header, LEAST};
+use crate::payload::{self, Header};
 use crate::ring::Checked;
-use ringmail::{OpenError, Options, RecvTimeoutError, Stats, TrySendError};
+use ringmail::{Message, OpenError, Options, RecvTimeoutError, Stats, TrySendError};
+use std::borrow::Borrow;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -40,10 +41,7 @@ impl Checked for flavour::Ring<[u8]> {
         let mut records = Vec::new();
         loop {
             match rx.recv_timeout(LONG) {
-                Ok(message) => {
-                    let (header, whole) = payload::read(&message);
-                    records.push(Record::Delivered { header, redelivered: message.redelivered(), whole });
-                }
+                Ok(message) => records.push(Record::delivered(&message, Some(message.redelivered()))),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
                 Err(error) => return Err(format!("draining: {error:?}")),
             }
@@ -55,23 +53,36 @@ impl Checked for flavour::Ring<[u8]> {
     }
 
     fn refill(&self) -> Result<(), String> {
-        let capacity = self.capacity();
-        let mut tx = self.sender().map_err(|error| format!("nobody lives and sender() says: {error}"))?;
-        let mut rx = self.receiver().map_err(|error| format!("nobody lives and receiver() says: {error}"))?;
-        let mut message = [0; LEAST];
-        for seq in 0..capacity as u64 {
+        refill(self, |seq| {
+            let mut message = vec![0; self.max_len().min(48)];
             payload::write(&mut message, Header { sender: 0, seq }, 0);
-            tx.try_send(&message).map_err(|error| format!("slots leaked: {seq} of {capacity} are there: {error:?}"))?;
-        }
-        if tx.try_send(&message) != Err(TrySendError::Full) {
-            return Err(format!("more than {capacity} messages fit"));
-        }
-        for seq in 0..capacity as u64 {
-            let message = rx.try_recv().map_err(|error| format!("of {capacity} only {seq} come back: {error:?}"))?;
-            if payload::read(&message) != (Header { sender: 0, seq }, true) || message.redelivered() != 0 {
-                return Err(format!("not message {seq} of the last lap comes back"));
-            }
-        }
-        Ok(())
+            message
+        })
     }
+}
+
+/// Sees that an empty ring has all its slots, when nobody else lives: fills it with the messages that `make` makes,
+/// from 0 on.
+pub fn refill<M, B>(ring: &flavour::Ring<M>, make: impl Fn(u64) -> B) -> Result<(), String>
+where
+    M: Message + ?Sized + AsRef<[u8]>,
+    B: Borrow<M>,
+{
+    let capacity = ring.capacity() as u64;
+    let mut tx = ring.sender().map_err(|error| format!("nobody lives and sender() says: {error}"))?;
+    let mut rx = ring.receiver().map_err(|error| format!("nobody lives and receiver() says: {error}"))?;
+    for seq in 0..capacity {
+        let sent = tx.try_send(make(seq).borrow());
+        sent.map_err(|error| format!("slots leaked: {seq} of {capacity} are there: {error:?}"))?;
+    }
+    if tx.try_send(make(capacity).borrow()) != Err(TrySendError::Full) {
+        return Err(format!("more than {capacity} messages fit"));
+    }
+    for seq in 0..capacity {
+        let message = rx.try_recv().map_err(|error| format!("of {capacity} only {seq} come back: {error:?}"))?;
+        if (*message).as_ref() != make(seq).borrow().as_ref() || message.redelivered() != 0 {
+            return Err(format!("not message {seq} of the last lap comes back"));
+        }
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 
 use super::flavour;
 use crate::page::Own;
+use crate::crew::BATCH;
 use crate::state::{Order, State};
 use crate::worker::{Life, panic_as_ordered, surviving};
 use ringmail::{JoinError, RecvError, RecvTimeoutError, TryRecvError};
@@ -42,8 +43,10 @@ pub fn run(mut life: Life, ring: &flavour::Ring<[u8]>) {
                 std::mem::forget(held.take());
             }),
             Order::Panic => surviving(|| {
+                life.enter(State::Receiving);
                 if let Ok(message) = rx.try_recv() {
                     life.delivered([(&*message, message.redelivered())]);
+                    life.rejecting([(&*message, message.redelivered())]);
                     life.own(Own::Panics).fetch_add(1, SeqCst);
                     panic_as_ordered();
                 }
@@ -61,7 +64,7 @@ fn once(life: &mut Life, rx: &mut flavour::Receiver<[u8]>, held: &mut Held) -> R
     if held.len() >= life.setup.hold.max(1) || (!held.is_empty() && life.random.percent(30)) {
         let message = held.swap_remove(life.random.below(held.len() as u64) as usize);
         if life.random.percent(4) {
-            life.enter(State::Rejecting);
+            life.rejecting([(&*message, message.redelivered())]);
             message.reject();
         } else {
             life.enter(State::Acknowledging);
@@ -84,7 +87,7 @@ fn once(life: &mut Life, rx: &mut flavour::Receiver<[u8]>, held: &mut Held) -> R
         // It waits for ever: holding what all senders wait for, that would be our own fault.
         55..88 if held.is_empty() => {
             life.enter(State::ReceivingMany);
-            let max = life.random.skewed(1, 32) as usize;
+            let max = life.random.skewed(1, BATCH) as usize;
             let batch = match life.timed(|| rx.recv_many(max)) {
                 Ok(batch) => batch,
                 Err(RecvError::Disconnected) if life.is_ending() => return Err(End),
@@ -97,7 +100,7 @@ fn once(life: &mut Life, rx: &mut flavour::Receiver<[u8]>, held: &mut Held) -> R
             life.enter(State::Holding);
             rest(life);
             if life.random.percent(3) {
-                life.enter(State::Rejecting);
+                life.rejecting(batch.iter().enumerate().map(|(place, bytes)| (bytes, batch.redelivered(place))));
                 batch.reject();
             } else {
                 life.enter(State::Acknowledging);
@@ -137,7 +140,7 @@ fn receive(life: &mut Life, rx: &mut flavour::Receiver<[u8]>, held: &mut Held) -
     rest(life);
     match life.random.below(100) {
         0..3 => {
-            life.enter(State::Rejecting);
+            life.rejecting([(&*message, message.redelivered())]);
             message.reject();
         }
         3..40 => held.push(message.into_owned()),
@@ -160,8 +163,7 @@ fn receive_into(life: &mut Life, rx: &mut flavour::Receiver<[u8]>) -> Result<(),
         Err(RecvError::Disconnected) if life.is_ending() => return Err(End),
         Err(error) => life.violation(&format!("recv_into: {error:?}")),
     };
-    // How often it came before is not said.
-    life.delivered([(&buffer[..len], 1)]);
+    life.copied(&buffer[..len]);
     Ok(())
 }
 

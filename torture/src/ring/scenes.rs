@@ -1,26 +1,30 @@
 //! The scenes of the sweep: what a process has done when it may begin to die, and what it is then at.
 //!
-//! It says what it did, line by line, to the parent: `sent 3`, `held 3`, `acked 3`. Compiled twice, once for each flavour.
+//! It says what it did, line by line, to the parent: `sent 3`, `held 3`, `acked 3`; `had 3`, of others
+//! who died before it; and, where more than
+//! one acknowledgement is to come, `acking 3` before each. Compiled twice, once for each flavour.
 #![allow(unused_mut, reason = "spsc handles need it, mpmc handles do not")]
 
 use super::flavour;
 use crate::payload::{self, Header};
+use crate::sweep::table::options;
 use crate::sweep::{SLOTS, say};
-use ringmail::Options;
-use std::time::Duration;
+use ringmail::{Message, RecvError};
 
-type Ring = flavour::Ring<[u8]>;
+/// A ring as most scenes use it.
+pub type Ring = flavour::Ring<[u8]>;
+/// A ring of sized messages.
+type SizedRing = flavour::Ring<[u8; LEN]>;
 type Tx = flavour::Sender<[u8]>;
 type Rx = flavour::Receiver<[u8]>;
 
-/// A ring as all scenes use it.
-pub fn options() -> Options {
-    // Without a spin the number of accesses does not depend on the time.
-    Options::new().capacity(SLOTS).max_len(64).keep_open(true).spin(Duration::ZERO)
-}
+/// How long all messages are.
+pub const LEN: usize = 48;
+/// Whether slots name their owners.
+const IS_MPMC: bool = matches!(super::NAME.as_bytes(), b"mpmc");
 
-fn message(seq: u64) -> [u8; 48] {
-    let mut bytes = [0; 48];
+pub fn message(seq: u64) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
     payload::write(&mut bytes, Header { sender: 1, seq }, 0);
     bytes
 }
@@ -31,32 +35,62 @@ pub fn send(tx: &mut Tx, seq: u64) {
     say(&format!("sent {seq}"));
 }
 
-fn got(bytes: &[u8]) -> u64 {
+/// Says that a message was handed out.
+pub fn hold(bytes: &[u8]) {
+    tell("held", bytes);
+}
+
+fn tell(what: &str, bytes: &[u8]) {
     let (header, whole) = payload::read(bytes);
     assert!(whole, "a torn message");
-    header.seq
+    say(&format!("{what} {}", header.seq));
 }
 
 /// Receives a message and acknowledges it.
 fn consume(rx: &mut Rx) {
     let message = rx.recv().expect("a message is there");
-    let seq = got(&message);
+    let (header, whole) = payload::read(&message);
+    assert!(whole, "a torn message");
     drop(message);
-    say(&format!("acked {seq}"));
+    say(&format!("acked {}", header.seq));
 }
 
 /// Lets another process, with the ring to itself, do something and die in the middle.
 #[expect(clippy::disallowed_methods, reason = "this process has one thread")]
-fn die_elsewhere(name: &str, work: impl FnOnce(Ring)) {
+fn die_elsewhere<M: Message + ?Sized>(name: &str, work: impl FnOnce(flavour::Ring<M>)) {
     // SAFETY: this process has one thread.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        work(Ring::open(name).expect("the ring is there"));
+        work(flavour::Ring::open(name).expect("the ring is there"));
         // SAFETY: signals this process.
         unsafe { libc::raise(libc::SIGKILL) };
     }
     // SAFETY: a null status is allowed.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+}
+
+/// Another one before this one: receives message 0 and claims a slot, and dies with both.
+fn die_with_both(name: &str) {
+    die_elsewhere(name, |ring: Ring| {
+        let mut rx = ring.receiver().expect("nobody has the role");
+        let mut tx = ring.sender().expect("nobody has the role");
+        let message = rx.recv().expect("a message is there");
+        tell("had", &message);
+        std::mem::forget(message);
+        std::mem::forget(tx.try_loan(8).expect("there is room"));
+        std::mem::forget((tx, rx));
+    });
+}
+
+/// Another one before this one: receives message 0 and dies.
+fn die_holding<M: Message + ?Sized + AsRef<[u8]>>(name: &str) {
+    die_elsewhere(name, |ring: flavour::Ring<M>| {
+        let mut rx = ring.receiver().expect("nobody has the role");
+        let message = rx.recv().expect("a message is there");
+        tell("had", (*message).as_ref());
+        std::mem::forget(message);
+        std::mem::forget(rx);
+    });
 }
 
 /// Plays a scene in the ring of that name; calls `arm` when the process may die.
@@ -71,30 +105,77 @@ pub fn play(scene: &str, name: &str, arm: impl FnOnce()) {
         drop(Ring::open(name).expect("the parent made it"));
         return;
     }
-    let ring = Ring::open(name).expect("the parent made it");
-    let sends = ["sender", "unlink"].contains(&scene) || scene.contains("send") || scene.contains("loan");
-    if scene == "sender" {
-        arm();
-        drop(ring.sender().expect("nobody has the role"));
-    } else if scene == "receiver" {
-        arm();
-        drop(ring.receiver().expect("nobody has the role"));
-    } else if scene == "unlink" {
-        arm();
-        ringmail::unlink(name).expect("the name is there");
-    } else if scene == "close" {
-        arm();
-        ring.close();
-    } else if sends || ["reap", "wait_acked", "bump", "leave sending"].contains(&scene) {
-        sending(scene, name, &ring, arm);
-    } else {
-        receiving(scene, name, &ring, arm);
+    if scene.starts_with("recv_copy") {
+        copying(scene, name, arm);
+        return;
     }
+    let ring = Ring::open(name).expect("the parent made it");
+    let verb = scene.rsplit_once(", ").map_or(scene, |(verb, _)| verb);
+    match verb {
+        "sender" => {
+            arm();
+            drop(ring.sender().expect("nobody has the role"));
+        }
+        "receiver" => {
+            arm();
+            drop(ring.receiver().expect("nobody has the role"));
+        }
+        "list" => {
+            arm();
+            let listed = ringmail::list().expect("the folder can be read");
+            let ours = listed.iter().find(|listed| listed.name == name).expect("the ring has a name");
+            assert_eq!(ours.ring.as_ref().expect("it is whole").stats.backlog, 2);
+        }
+        "close" => {
+            arm();
+            ring.close();
+        }
+        "unlink" => {
+            arm();
+            ringmail::unlink(name).expect("the name is there");
+        }
+        "recover" => {
+            die_with_both(name);
+            arm();
+            let done = ring.recover().expect("no lock is refused");
+            let dropped = u64::from(scene.ends_with("never"));
+            let slots = if IS_MPMC { (1, 1 - dropped, dropped) } else { (0, 0, 0) };
+            assert_eq!((done.participants, (done.reaped, done.returned, done.dropped)), (1, slots));
+        }
+        "send" | "loan" | "send_many" | "reap" | "wait_acked" | "bump" | "leave sending" => {
+            sending(scene, name, &ring, arm)
+        }
+        "rejoin" if scene == "rejoin, send" => {
+            die_with_both(name);
+            arm();
+            send(&mut ring.sender().expect("the place of the dead is free"), 100);
+        }
+        "rejoin" => {
+            die_with_both(name);
+            arm();
+            let mut rx = ring.receiver().expect("the place of the dead is free");
+            let message = rx.recv().expect("a message comes");
+            hold(&message);
+            drop(message);
+        }
+        _ => receiving(scene, name, &ring, arm),
+    }
+}
+
+/// Receives by value: only in a ring of sized messages.
+fn copying(scene: &str, name: &str, arm: impl FnOnce()) {
+    if scene == "recv_copy, adopt" {
+        die_holding::<[u8; LEN]>(name);
+    }
+    let ring = SizedRing::open(name).expect("the parent made it");
+    let mut rx = ring.receiver().expect("nobody has the role");
+    arm();
+    hold(&rx.recv_copy().expect("a message is there"));
 }
 
 fn sending(scene: &str, name: &str, ring: &Ring, arm: impl FnOnce()) {
     if scene == "reap" {
-        die_elsewhere(name, |ring| {
+        die_elsewhere(name, |ring: Ring| {
             let mut tx = ring.sender().expect("nobody has the role");
             std::mem::forget(tx.try_loan(8));
             std::mem::forget(tx);
@@ -160,32 +241,21 @@ fn sending(scene: &str, name: &str, ring: &Ring, arm: impl FnOnce()) {
 }
 
 fn receiving(scene: &str, name: &str, ring: &Ring, arm: impl FnOnce()) {
-    if scene == "adopt" {
-        die_elsewhere(name, |ring| {
-            let mut rx = ring.receiver().expect("nobody has the role");
-            std::mem::forget(rx.recv().expect("a message is there"));
-            say("held 0");
-            std::mem::forget(rx);
-        });
-    }
     if scene == "adopt, second heir" {
-        die_elsewhere(name, |ring| {
+        die_elsewhere(name, |ring: Ring| {
             let mut rx = ring.receiver().expect("nobody has the role");
             std::mem::forget(rx.recv_many(3).expect("messages are there"));
-            (0..3).for_each(|seq| say(&format!("held {seq}")));
+            (0..3).for_each(|seq| say(&format!("had {seq}")));
             std::mem::forget(rx);
         });
         // It gets the first of the three and dies in turn: the others were out before all the same.
-        die_elsewhere(name, |ring| {
-            let mut rx = ring.receiver().expect("nobody has the role");
-            std::mem::forget(rx.recv().expect("a message is there"));
-            std::mem::forget(rx);
-        });
+        die_holding::<[u8]>(name);
+    } else if scene.starts_with("adopt") {
+        die_holding::<[u8]>(name);
     }
     let mut rx = ring.receiver().expect("nobody has the role");
-    let hold = |bytes: &[u8]| say(&format!("held {}", got(bytes)));
-    match scene {
-        "recv" | "recv, empty" | "adopt" | "adopt, second heir" => {
+    match scene.split_once(',').map_or(scene, |(verb, _)| verb) {
+        "recv" | "adopt" => {
             arm();
             let message = rx.recv().expect("a message comes");
             hold(&message);
@@ -197,21 +267,46 @@ fn receiving(scene: &str, name: &str, ring: &Ring, arm: impl FnOnce()) {
             arm();
             match scene {
                 "ack" => message.ack(),
-                "reject" => message.reject(),
-                _ => drop(message.into_owned()),
+                "into_owned" => drop(message.into_owned()),
+                _ => message.reject(),
             }
         }
-        "recv_many" | "recv_many, reject" => {
+        "owned" => {
+            let first = rx.recv().expect("a message is there").into_owned();
+            hold(&first);
+            if scene == "owned, reject" {
+                arm();
+                first.reject();
+                return;
+            }
+            let second = rx.recv().expect("two messages are there").into_owned();
+            hold(&second);
+            arm();
+            if scene == "owned, second first" {
+                say("acking 1");
+                drop(second);
+            } else {
+                second.reject();
+            }
+            say("acking 0");
+            drop(first);
+        }
+        "recv_many" => {
             arm();
             let batch = rx.recv_many(3).expect("messages are there");
             batch.iter().for_each(hold);
             if scene == "recv_many" { batch.ack() } else { batch.reject() }
         }
-        "recv_into" => {
+        "recv_into" if scene == "recv_into" => {
             arm();
             let mut buffer = [0; 64];
             let len = rx.recv_into(&mut buffer).expect("a message is there");
             hold(&buffer[..len]);
+        }
+        "recv_into" => {
+            arm();
+            let error = rx.recv_into(&mut [0; LEN - 1]).expect_err("the message is longer");
+            assert_eq!(error, RecvError::TooLarge { len: LEN, max: LEN - 1 });
         }
         "leave receiving" => {
             let message = rx.recv().expect("a message is there").into_owned();
@@ -222,53 +317,4 @@ fn receiving(scene: &str, name: &str, ring: &Ring, arm: impl FnOnce()) {
         }
         other => panic!("no scene {other}"),
     }
-}
-
-/// Takes what is left in the ring: numbers, and how often they came before.
-pub fn take_all(ring: &Ring) -> Result<Vec<(u64, u32)>, String> {
-    let mut rx = ring.receiver().map_err(|error| format!("receiver(): {error}"))?;
-    let mut all = Vec::new();
-    // On some misses every slot is looked at: see `try_recv`.
-    for _ in 0..200 {
-        while let Ok(message) = rx.try_recv() {
-            let (header, whole) = payload::read(&message);
-            if !whole {
-                return Err(format!("message {} is torn", header.seq));
-            }
-            all.push((header.seq, message.redelivered()));
-        }
-    }
-    match ring.stats().backlog {
-        0 => Ok(all),
-        left => Err(format!("{left} messages cannot be received")),
-    }
-}
-
-/// What the parent does for a scene, in its own ring.
-pub fn prepare(name: &str, messages: u64) -> Ring {
-    let ring = Ring::create(name, &options()).expect("nobody has the name");
-    if messages > 0 {
-        let mut tx = ring.sender().expect("nobody has the role");
-        (0..messages).for_each(|seq| tx.send(&message(seq)).expect("there is room"));
-    }
-    ring
-}
-
-/// Lets a child go on that waits: frees a slot, or sends message 50. Returns what was received.
-pub fn relieve(ring: &Ring, scene: &str) -> Option<(u64, u32)> {
-    if scene == "recv, empty" {
-        ring.sender().expect("nobody has the role").send(&message(50)).expect("there is room");
-        return None;
-    }
-    let mut rx = ring.receiver().expect("nobody has the role");
-    let message = rx.try_recv().ok()?;
-    Some((payload::read(&message).0.seq, message.redelivered()))
-}
-
-/// Whether a ring of that name can be made now, whatever became of the one before.
-pub fn can_create(name: &str) -> Result<(), String> {
-    Ring::open_or_create(name, &options()).map_err(|error| format!("open_or_create: {error}"))?;
-    ringmail::unlink(name).map_err(|error| format!("unlink: {error}"))?;
-    drop(Ring::create(name, &options()).map_err(|error| format!("create: {error}"))?);
-    ringmail::unlink(name).or_else(|error| if error.is_not_found() { Ok(()) } else { Err(error) }).map_err(|e| e.to_string())
 }

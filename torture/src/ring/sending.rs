@@ -69,12 +69,14 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
     match life.random.below(100) {
         0..45 => {
             life.fill(&mut buffer[..len], 0);
+            life.trying(1, len);
             life.enter(State::Sending);
             let result = life.timed(|| tx.send(&buffer[..len]));
-            judge(life, result.map(|()| 1))
+            judge(life, result.map(|()| 1), len)
         }
         45..60 => {
             life.fill(&mut buffer[..len], 0);
+            life.trying(1, len);
             life.enter(State::Sending);
             let result = if life.random.percent(50) {
                 tx.try_send(&buffer[..len]).map_err(|error| match error {
@@ -92,22 +94,23 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
             };
             match result {
                 Err(None) => Next::GoOn,
-                Err(Some(error)) => judge(life, Err(error)),
-                Ok(()) => judge(life, Ok(1)),
+                Err(Some(error)) => judge(life, Err(error), len),
+                Ok(()) => judge(life, Ok(1), len),
             }
         }
         60..78 => {
             life.enter(State::Lending);
             let mut loan = match life.timed(|| tx.loan(len)) {
                 Ok(loan) => loan,
-                Err(error) => return judge(life, Err(error)),
+                Err(error) => return judge(life, Err(error), len),
             };
             let commit = !life.random.percent(15);
             if commit { life.fill(&mut loan, 0) } else { life.fill_never(&mut loan) }
             rest(&mut life.random);
             if commit {
+                life.trying(1, len);
                 let result = loan.commit();
-                judge(life, result.map(|()| 1))
+                judge(life, result.map(|()| 1), len)
             } else {
                 Next::GoOn
             }
@@ -121,12 +124,13 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
                     message
                 })
                 .collect();
+            life.trying(count, len);
             life.enter(State::SendingMany);
             match life.timed(|| tx.send_many(messages.iter().map(|message| &message[..]))) {
-                Ok(sent) => judge(life, Ok(sent)),
+                Ok(sent) => judge(life, Ok(sent), len),
                 Err(error) => {
-                    life.sent(error.sent);
-                    judge(life, Err(error.error))
+                    life.sent(error.sent, len);
+                    judge(life, Err(error.error), len)
                 }
             }
         }
@@ -141,10 +145,10 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
 }
 
 /// Writes down what was sent, or sees whether the error is right.
-fn judge(life: &mut Life, result: Result<usize, SendError>) -> Next {
+fn judge(life: &mut Life, result: Result<usize, SendError>, len: usize) -> Next {
     match result {
         Ok(count) => {
-            life.sent(count);
+            life.sent(count, len);
             Next::GoOn
         }
         Err(SendError::Disconnected) if life.is_ending() => Next::End,
@@ -165,8 +169,9 @@ fn as_child(life: &mut Life, tx: &mut flavour::Sender<[u8]>) {
     for _ in 0..life.random.skewed(1, 40) {
         let len = life.len();
         life.fill(&mut buffer[..len], 0);
+        life.trying(1, len);
         match tx.send_timeout(&buffer[..len], Duration::from_millis(20)) {
-            Ok(()) => life.sent(1),
+            Ok(()) => life.sent(1, len),
             Err(SendTimeoutError::Timeout) => {}
             Err(SendTimeoutError::Disconnected) if life.is_ending() => return,
             // The role is the parent's.
