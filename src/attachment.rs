@@ -2,18 +2,22 @@
 //!
 //! Every handle and every guard of both flavours shares one of these; the last of them to go leaves the ring.
 
+use crate::bodies::{Access, Bodies};
 use crate::error::{JoinError, OpenError, Stop};
 use crate::layout::{FENCE, Flavour, KEEP_OPEN};
 use crate::os::clock;
 use crate::owner::Owner;
 use crate::registry::{Registry, Role};
-use crate::ring::mpmc::{Core, Liveness, Shared};
+use crate::ring::body::{Rotation, Tenancy};
+use crate::ring::mpmc::{Core, Liveness, Shared as _, Taken};
 use crate::ring::recover::{Disowned, Patience};
+use crate::ring::spsc;
 use crate::ring::word::{Phase, Word};
 use crate::segment::{Life, Segment};
-use crate::slots::{self, Slots};
+use crate::slots::{self, Place, Slots};
 use crate::sync::{AtomicU32, Mutant, Ordering::*, Private, mutant};
 use crate::wait::{self, Look, Side, Sleep, System};
+use smallvec::SmallVec;
 use std::time::{Duration, Instant};
 
 /// How long an operation may take.
@@ -73,6 +77,7 @@ pub struct Attachment {
     segment: Segment,
     registry: Registry,
     slots: Slots,
+    bodies: Bodies,
     system: System,
     flavour: Flavour,
     /// The last verdict about the senders, and about the receivers: changes (32 bits), when (31 bits), verdict.
@@ -85,7 +90,8 @@ impl Attachment {
         let registry = Registry::new(&segment, life).map_err(OpenError::Io)?;
         let system = System { membarrier: segment.header().flags & FENCE == 0 };
         let slots = Slots::new(&segment);
-        Ok(Self { segment, registry, slots, system, flavour, deserted: Default::default() })
+        let bodies = Bodies::new(&segment);
+        Ok(Self { segment, registry, slots, bodies, system, flavour, deserted: Default::default() })
     }
 
     /// The segment.
@@ -119,6 +125,59 @@ impl Attachment {
         Core::new(self.slots, slots::positions(header), Patience(header.redelivery))
     }
 
+    /// The bodies of long messages.
+    pub fn bodies(&self) -> Access<'_, Self> {
+        self.bodies.of(&self.segment, self.slots, self)
+    }
+
+    /// A body for the message of an spsc sender who is at `position`.
+    pub fn body_at(&self, rotation: &Rotation, position: u64, len: usize) -> Result<usize, Stop> {
+        let sending = Sending { attachment: self, position };
+        self.bodies.of(&self.segment, self.slots, &sending).obtain(rotation, position, len, self.me())
+    }
+
+    /// After a loan was given back: its body need not keep its memory.
+    #[inline(never)]
+    pub fn leave_place(&self, place: Place) {
+        if let Some(body) = place.body()
+            && self.bodies().is_over()
+        {
+            self.bodies().trim(body, self.me());
+        }
+    }
+
+    /// Acknowledges a message of an mpmc ring with bodies. (By single values: a struct would be built in memory by every caller.)
+    #[inline(never)]
+    pub fn acknowledge(&self, index: usize, lap: u64) {
+        let bodies = self.bodies();
+        // What the slot says of its body must be asked before it is anybody's.
+        let body = if bodies.is_over() { self.slots.body_of(index) } else { None };
+        self.core().acknowledge(Taken { index, attempt: 0, lap });
+        if let Some(body) = body {
+            bodies.trim(body, self.me());
+        }
+    }
+
+    /// Acknowledges all messages of an spsc ring with bodies before `position`.
+    #[inline(never)]
+    pub fn acknowledge_before(&self, position: u64) {
+        let bodies = self.bodies();
+        let mut left: SmallVec<[usize; 32]> = SmallVec::new();
+        if bodies.is_over() {
+            let ring = slots::positions(self.segment.header());
+            let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
+            let messages = ring.distance(head, position).min(ring.capacity());
+            left.extend((0..messages).filter_map(|ahead| self.slots.body_of(ring.index(ring.advance(head, ahead)))));
+        }
+        spsc::acknowledge(&self.slots, position);
+        left.into_iter().for_each(|body| bodies.trim(body, self.me()));
+    }
+
+    /// Who this process is.
+    fn me(&self) -> Owner {
+        Owner::from_bits(self.registry.me().load(Relaxed))
+    }
+
     /// The word that a side sleeps on.
     pub fn event_of(&self, role: Role) -> &AtomicU32 {
         match role {
@@ -139,6 +198,10 @@ impl Attachment {
     pub fn recover(&self) -> Result<(u32, Disowned), JoinError> {
         let places = self.registry.bury(&self.segment)?;
         let disowned = self.disown(|owner| self.is_dead(owner));
+        // Whoever takes no part has no name to give anything back under; the others will.
+        if self.slots.have_bodies() && self.registry.me().load(Relaxed) != 0 {
+            self.bodies().tidy(self.bodies().retain(), self.me());
+        }
         for role in [Role::Sender, Role::Receiver] {
             wait::wake_all(self.event_of(role), &self.system);
         }
@@ -285,6 +348,35 @@ impl Liveness for Attachment {
             return owner.bits() != self.registry.me().load(Relaxed);
         }
         self.registry.is_dead(&self.segment, owner)
+    }
+}
+
+impl Tenancy for Attachment {
+    /// In an spsc ring only what is acknowledged is past, for all that anybody but its sender knows.
+    fn is_current(&self, position: u64) -> bool {
+        match self.flavour {
+            Flavour::Spsc => spsc::is_current(position, spsc::Shared::head(&self.slots).load(Acquire), None),
+            Flavour::Mpmc => self.core().is_current(position),
+        }
+    }
+}
+
+/// An spsc ring as its sender knows it: at a position, and nothing of a predecessor's beyond it.
+struct Sending<'a> {
+    attachment: &'a Attachment,
+    position: u64,
+}
+
+impl Liveness for Sending<'_> {
+    fn is_dead(&self, owner: Owner) -> bool {
+        self.attachment.is_dead(owner)
+    }
+}
+
+impl Tenancy for Sending<'_> {
+    fn is_current(&self, position: u64) -> bool {
+        let head = spsc::Shared::head(&self.attachment.slots).load(Acquire);
+        spsc::is_current(position, head, Some(self.position))
     }
 }
 

@@ -240,6 +240,11 @@ pub enum Stop {
         /// Bytes allowed.
         max: usize,
     },
+    /// There is no memory for the message.
+    NoSpace {
+        /// Bytes of the message.
+        needed: usize,
+    },
     /// The segment holds what no follower of the protocol writes.
     Corrupt,
     /// The handle came through a fork and this process could not join.
@@ -248,8 +253,10 @@ pub enum Stop {
 
 /// Declares a public error: the reasons of [`Stop`], with `$word` for [`Stop::NotNow`] where the verb can say it.
 macro_rules! stops {
+    (@no space, $space:literal, $value:expr) => { $value };
     (
         $(#[$doc:meta])* $name:ident, too large: $large:literal
+        $(; no space: $space:literal)?
         $(, $(#[$word_doc:meta])* $word:ident $predicate:ident $word_text:literal)?
     ) => {
         $(#[$doc])*
@@ -266,6 +273,13 @@ macro_rules! stops {
                 /// Bytes allowed.
                 max: usize,
             },
+            $(
+                #[doc = concat!($space, "; nothing is lost, and a shorter message may still find room.")]
+                NoSpace {
+                    /// Bytes of the message.
+                    needed: usize,
+                },
+            )?
             /// The segment holds what no follower of the protocol writes: somebody else scribbled in it.
             Corrupt,
             /// The handle was inherited through a `fork`, and the child could not join the ring on its own.
@@ -297,6 +311,7 @@ macro_rules! stops {
                     $(Self::$word => f.write_str($word_text),)?
                     Self::Disconnected => f.write_str("disconnected: nobody is left on the other side"),
                     Self::TooLarge { len, max } => write!(f, concat!($large, ": {} bytes, at most {}"), len, max),
+                    $(Self::NoSpace { needed } => write!(f, concat!($space, ": {} bytes"), needed),)?
                     Self::Corrupt => f.write_str("the segment is corrupt"),
                     Self::Join(_) => f.write_str("an inherited handle could not join the ring in this process"),
                 }
@@ -319,10 +334,12 @@ macro_rules! stops {
                     Stop::Disconnected => Self::Disconnected,
                     Stop::TooLarge { len, max } => Self::TooLarge { len, max },
                     Stop::Join(error) => Self::Join(error),
+                    $(Stop::NoSpace { needed } => stops!(@no space, $space, Self::NoSpace { needed }),)?
                     $(Stop::NotNow => Self::$word,)?
-                    // Only a verb without a word for it waits without a deadline and so never sees `NotNow`.
+                    // Only a verb without a word for it waits without a deadline and so never sees `NotNow`; only sending
+                    // needs memory.
                     #[allow(unreachable_patterns)]
-                    Stop::NotNow | Stop::Corrupt => Self::Corrupt,
+                    Stop::NotNow | Stop::NoSpace { .. } | Stop::Corrupt => Self::Corrupt,
                 }
             }
         }
@@ -331,19 +348,19 @@ macro_rules! stops {
 
 stops! {
     /// [`send`](crate::mpmc::Sender::send) failed; the message was not sent.
-    SendError, too large: "message longer than the ring allows"
+    SendError, too large: "message longer than the ring allows"; no space: "no memory for the message"
 }
 
 stops! {
     /// [`try_send`](crate::mpmc::Sender::try_send) failed; the message was not sent.
-    TrySendError, too large: "message longer than the ring allows",
+    TrySendError, too large: "message longer than the ring allows"; no space: "no memory for the message",
     /// Every slot holds a message that nobody has acknowledged.
     Full is_full "the ring is full"
 }
 
 stops! {
     /// [`send_timeout`](crate::mpmc::Sender::send_timeout) failed; the message was not sent.
-    SendTimeoutError, too large: "message longer than the ring allows",
+    SendTimeoutError, too large: "message longer than the ring allows"; no space: "no memory for the message",
     /// No slot came free in time.
     Timeout is_timeout "timed out waiting for a free slot"
 }

@@ -7,15 +7,18 @@
 //! control        one 128-byte line for each word that a different process writes
 //! participants   one 64-byte record each
 //! skips          one u64 a slot (mpmc): positions passed over because the slot was held
-//! records        one a slot: state word and length (mpmc), length (spsc, unsized messages), or nothing
-//! payloads       one a slot: beside its record while a record and payload fit into 16 KiB, page-aligned behind all else beyond
+//! records        one a slot: state word and description (mpmc), description (spsc), payload of a message that fits
+//! table          16 bytes a body, in a ring whose longest message does not fit with its slot
+//! bodies         sparse: memory is committed to each up to its watermark, address space for the longest message
 //! ```
+//!
+//! A **description** is one word: the length of the message in bytes, and one more than the number of its body, or zero.
 //!
 //! The layout is an ABI. It is `repr(C)` with every offset asserted here, drawn in `docs/layout.md` and held by a golden
 //! test; [`VERSION`] changes with it. Geometry is copied out of the header when a ring is opened, checked by planning the
 //! same ring again, and never read from the segment afterwards.
 
-use crate::message::{NAME_LEN, Shape};
+use crate::message::{self, Message, NAME_LEN, Shape};
 use crate::sync::{AtomicU32, AtomicU64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -34,15 +37,37 @@ pub const PAGE: u64 = 4096;
 /// The most slots of a ring: 24 bits, so that 40 bits of a position are left to count laps.
 pub const MAX_CAPACITY: u64 = 1 << 24;
 
-/// The longest message in bytes, for now that every slot is allocated up front.
-pub const MAX_LEN: u64 = 1 << 30;
+/// The longest message in bytes.
+pub const MAX_LEN: u64 = 16 << 30;
+
+/// The most address space that a ring's bodies may take: half of what a process has.
+pub const MAX_BODIES_LEN: u64 = 64 << 40;
 
 /// The most participants: an index has 10 bits, and the last one names an owner that never lives (see `ring::word`).
 pub const MAX_PARTICIPANTS: u32 = 1000;
 
-/// The longest record with payload that is kept in one piece; a longer one is split, so that the words stay dense and
-/// payloads start on a page (measured at 64 KB: 15.9 GB/s against 11.4).
-const SPLIT: u64 = 16 * 1024;
+/// The longest record with payload. A ring with longer messages has bodies.
+const MAX_STRIDE: u64 = 4096;
+
+/// The record of a slot in a ring with bodies: room for messages of up to 960 bytes.
+const STRIDE_WITH_BODIES: u64 = 1024;
+
+/// Where a body starts: where a huge page would.
+const BODY_ALIGN: u64 = 2 << 20;
+
+/// A sized message of at most so many bytes fits with its slot in either flavour, however it is aligned.
+const ALWAYS_FITS: usize = 1024;
+
+/// Whether every message of type `M` lies with its slot, in any ring. Known when `M` is.
+#[inline(always)]
+pub fn always_fits<M: Message + ?Sized>() -> bool {
+    message::is_sized::<M>() && message::size_with::<M>(0).is_some_and(|size| size <= ALWAYS_FITS)
+}
+
+/// More bodies than slots, as far as they take no more address space than this: so that a ring of few slots too has bodies
+/// enough to fill a cache between the second level and the last with messages of [`MAX_STRIDE`].
+const SPARE_BODIES: u64 = 1024;
+const SPARE_BODIES_LEN: u64 = 4 << 40;
 
 /// The kind of ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,12 +88,12 @@ impl Flavour {
         }
     }
 
-    /// Bytes before the payload: the state word (mpmc), then length and body of an unsized message.
-    fn prefix(self, sized: bool) -> u64 {
-        match (self, sized) {
-            (Self::Spsc, true) => 0,
-            (Self::Spsc, false) | (Self::Mpmc, true) => 8,
-            (Self::Mpmc, false) => 16,
+    /// Bytes before the payload: the state word (mpmc), then the description.
+    fn prefix(self, described: bool) -> u64 {
+        match (self, described) {
+            (Self::Spsc, false) => 0,
+            (Self::Spsc, true) | (Self::Mpmc, false) => 8,
+            (Self::Mpmc, true) => 16,
         }
     }
 }
@@ -112,7 +137,7 @@ pub struct Header {
     pub bodies_offset: u64,
     /// Bytes from one body to the next.
     pub body_stride: u64,
-    /// Bytes of acknowledged bodies that stay committed.
+    /// Bytes of bodies that stay committed when nobody uses them; 0 where there are none.
     pub retain: u64,
     /// Places for participants.
     pub participants: u32,
@@ -132,8 +157,10 @@ pub struct Header {
     pub message_name: [u8; NAME_LEN],
     /// Random: tells two rings of one name apart.
     pub id: [u8; 16],
+    /// Bodies; 0 where every message fits with its slot.
+    pub bodies: u64,
     /// Zero.
-    pub reserved: [u8; 272],
+    pub reserved: [u8; 264],
 }
 
 /// What a ring is asked to be; [`Header::plan`] turns it into bytes.
@@ -155,6 +182,8 @@ pub struct Wish {
     pub redelivery: u32,
     /// As [`Header::spin_ns`].
     pub spin_ns: u32,
+    /// As [`Header::retain`].
+    pub retain: u64,
 }
 
 impl Header {
@@ -177,38 +206,40 @@ impl Header {
         if max_len > MAX_LEN || max_len < shape.fixed || (!sized && max_len == 0) {
             return Err("max_len");
         }
-        let (record_stride, payload_start, payload_stride) = strides(flavour, &shape, max_len);
+        let slot = SlotPlan::of(flavour, &shape, max_len);
 
         let participants_offset = CONTROL + size_of::<Control>() as u64;
         let skips_offset = participants_offset + u64::from(participants) * size_of::<Participant>() as u64;
         let skips_offset = skips_offset.next_multiple_of(LINE);
         let skips_len = if flavour == Flavour::Mpmc { 8 * capacity } else { 0 };
         let records_offset = (skips_offset + skips_len).next_multiple_of(PAGE);
-        let records_len = record_stride * capacity;
-        let (payloads_offset, end) = match payload_start {
-            Some(start) => (records_offset + start, records_offset + records_len),
-            None => {
-                let start = (records_offset + records_len).next_multiple_of(PAGE);
-                (start, start + payload_stride * capacity)
-            }
+        let records_end = records_offset + slot.stride * capacity;
+        let (bodies, body_stride) = match slot.has_bodies {
+            true => plan_bodies(capacity, participants, max_len).ok_or("max_len")?,
+            false => (0, 0),
+        };
+        let bodies_offset = if slot.has_bodies { records_end.next_multiple_of(PAGE) } else { 0 };
+        let end = match slot.has_bodies {
+            true => bodies_start(bodies_offset, bodies) + bodies * body_stride,
+            false => records_end.next_multiple_of(PAGE),
         };
         Ok(Self {
             magic: MAGIC,
             version: VERSION,
             flavour: flavour as u32,
-            segment_len: end.next_multiple_of(PAGE),
+            segment_len: end,
             capacity,
             max_len,
-            inline_len: max_len,
+            inline_len: slot.inline_len,
             participants_offset,
             skips_offset: if flavour == Flavour::Mpmc { skips_offset } else { 0 },
             records_offset,
-            record_stride,
-            payloads_offset,
-            payload_stride,
-            bodies_offset: 0,
-            body_stride: 0,
-            retain: 0,
+            record_stride: slot.stride,
+            payloads_offset: records_offset + slot.payload,
+            payload_stride: slot.stride,
+            bodies_offset,
+            body_stride,
+            retain: if slot.has_bodies { wish.retain } else { 0 },
             participants,
             flags: wish.flags,
             redelivery: wish.redelivery,
@@ -218,8 +249,20 @@ impl Header {
             message_align: shape.align,
             message_name: shape.name,
             id,
-            reserved: [0; 272],
+            bodies,
+            reserved: [0; 264],
         })
+    }
+
+    /// Bytes that are allocated when the ring is created; what lies behind them is sparse.
+    pub fn dense_len(&self) -> u64 {
+        let table_len = self.bodies * size_of::<Body>() as u64;
+        if self.bodies == 0 { self.segment_len } else { (self.bodies_offset + table_len).next_multiple_of(PAGE) }
+    }
+
+    /// Where the first body starts.
+    pub fn bodies_start(&self) -> u64 {
+        bodies_start(self.bodies_offset, self.bodies)
     }
 
     /// The message type that the header speaks of.
@@ -233,27 +276,57 @@ impl Header {
     }
 }
 
-/// Record stride, where in it the payload starts (`None`: payloads lie apart), and payload stride.
+fn bodies_start(table: u64, bodies: u64) -> u64 {
+    (table + bodies * size_of::<Body>() as u64).next_multiple_of(BODY_ALIGN)
+}
+
+/// How many bodies, and bytes from one to the next; `None` where that is more address space than a process has.
 ///
-/// A stride divides a cache line or is a multiple of it, so that no small slot straddles two. The payload of a longer
-/// unsized message starts on a line of its own: numerical code wants 64-byte alignment.
-fn strides(flavour: Flavour, shape: &Shape, max_len: u64) -> (u64, Option<u64>, u64) {
-    let prefix = flavour.prefix(shape.is_sized());
-    let align = match shape.is_sized() {
-        false if shape.element > 1 || max_len >= 256 => shape.align.max(64),
-        _ => shape.align,
-    };
-    let start = prefix.next_multiple_of(align);
-    let whole = (start + max_len).next_multiple_of(align);
-    if whole > SPLIT {
-        let record = if prefix == 0 { 0 } else { 64 };
-        return (record, None, max_len.next_multiple_of(PAGE));
+/// There are always more than anybody can use at once: one for each slot, and one for each participant to give back.
+fn plan_bodies(capacity: u64, participants: u32, max_len: u64) -> Option<(u64, u64)> {
+    let stride = max_len.next_multiple_of(if max_len < BODY_ALIGN { PAGE } else { BODY_ALIGN });
+    let spare = SPARE_BODIES.min(SPARE_BODIES_LEN / stride).max(participants.into());
+    let bodies = capacity + spare;
+    (stride.checked_mul(bodies)? <= MAX_BODIES_LEN).then_some((bodies, stride))
+}
+
+/// What a slot looks like.
+struct SlotPlan {
+    /// Bytes from one to the next.
+    stride: u64,
+    /// Where in it the payload starts.
+    payload: u64,
+    /// Longest message that fits.
+    inline_len: u64,
+    /// Whether longer messages have a body.
+    has_bodies: bool,
+}
+
+impl SlotPlan {
+    /// A stride divides a cache line or is a multiple of it, so that no small slot straddles two. The payload of a longer
+    /// unsized message starts on a line of its own: numerical code wants 64-byte alignment.
+    fn of(flavour: Flavour, shape: &Shape, max_len: u64) -> Self {
+        let sized = shape.is_sized();
+        let prefix = flavour.prefix(!sized);
+        let align = match sized {
+            false if shape.element > 1 || max_len >= 256 => shape.align.max(64),
+            _ => shape.align,
+        };
+        let payload = prefix.next_multiple_of(align);
+        let whole = (payload + max_len).next_multiple_of(align);
+        if whole > MAX_STRIDE {
+            // What is aligned more strictly than to a line, or has one length, has a body whatever its length.
+            let fits = !sized && align <= 64;
+            let stride = if fits { STRIDE_WITH_BODIES } else { 64 };
+            let inline_len = if fits { stride - 64 } else { 0 };
+            return Self { stride, payload: if fits { 64 } else { 0 }, inline_len, has_bodies: true };
+        }
+        let stride = match whole {
+            0..64 => whole.next_power_of_two().max(8).max(align),
+            _ => whole.next_multiple_of(64),
+        };
+        Self { stride, payload, inline_len: max_len, has_bodies: false }
     }
-    let stride = match whole {
-        0..64 => whole.next_power_of_two().max(8).max(align),
-        _ => whole.next_multiple_of(64),
-    };
-    (stride, Some(start), stride)
 }
 
 /// One word on a line of its own.
@@ -284,8 +357,10 @@ pub struct Control {
     pub presence: Line<Presence>,
     /// Counts of what is rare.
     pub counters: Line<Counters>,
-    /// Zero; for the bodies of large messages.
-    pub reserved: [Line<[u8; 128]>; 16],
+    /// What the bodies take.
+    pub memory: Line<Memory>,
+    /// Zero.
+    pub reserved: [Line<[u8; 128]>; 15],
 }
 
 /// What an spsc receiver leaves for its successor.
@@ -332,6 +407,60 @@ pub struct Counters {
     pub undone: AtomicU64,
 }
 
+/// What the bodies take, counted by whoever commits or gives back. A count may be too high, if its counter died in between; the
+/// watermarks of the bodies are the truth.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Memory {
+    /// Bytes committed to bodies.
+    pub committed: AtomicU64,
+    /// The most there have been.
+    pub high_water: AtomicU64,
+}
+
+/// What the table says of a body.
+#[derive(Debug)]
+#[repr(C, align(16))]
+pub struct Body {
+    /// Who uses it: see `ring::body`.
+    pub user: AtomicU64,
+    /// Bytes from its start that are really there. Written by its user alone.
+    pub committed: AtomicU64,
+}
+
+/// Bits of a description that hold the length.
+const LENGTH_BITS: u32 = 36;
+
+/// What a slot says of its message: how long it is, and in which body it lies, if not with the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Description(pub u64);
+
+impl Description {
+    /// A message that lies with its slot.
+    #[inline]
+    pub const fn inline(len: usize) -> Self {
+        Self(len as u64)
+    }
+
+    /// A message in a body.
+    #[inline]
+    pub const fn in_body(len: usize, body: usize) -> Self {
+        Self(len as u64 | (body as u64 + 1) << LENGTH_BITS)
+    }
+
+    /// Bytes.
+    #[inline]
+    pub const fn len(self) -> usize {
+        (self.0 & ((1 << LENGTH_BITS) - 1)) as usize
+    }
+
+    /// The body, if it is in one.
+    #[inline]
+    pub fn body(self) -> Option<usize> {
+        (self.0 >> LENGTH_BITS).checked_sub(1).map(|body| body as usize)
+    }
+}
+
 /// One process's place in the ring. Written by its owner, who holds the kernel lock of the same index.
 #[derive(Debug)]
 #[repr(C, align(64))]
@@ -355,6 +484,7 @@ const _: () = {
     assert!(offset_of!(Header, capacity) == 24 && offset_of!(Header, records_offset) == 64);
     assert!(offset_of!(Header, participants) == 120 && offset_of!(Header, message_fixed) == 136);
     assert!(offset_of!(Header, message_name) == 160 && offset_of!(Header, id) == 224);
+    assert!(offset_of!(Header, bodies) == 240);
     assert!(size_of::<Participant>() == 64);
 };
 
@@ -365,6 +495,7 @@ const _: () = {
     assert!(offset_of!(Control, tail) == 0 && offset_of!(Control, head) == 128 && offset_of!(Control, taken) == 256);
     assert!(offset_of!(Control, bumped) == 384 && offset_of!(Control, filled) == 512);
     assert!(offset_of!(Control, freed) == 640 && offset_of!(Control, presence) == 768);
-    assert!(offset_of!(Control, counters) == 896 && offset_of!(Control, reserved) == 1024);
+    assert!(offset_of!(Control, counters) == 896 && offset_of!(Control, memory) == 1024);
+    assert!(offset_of!(Control, reserved) == 1152 && size_of::<Body>() == 16);
     assert!(CONTROL + size_of::<Control>() as u64 == PAGE);
 };

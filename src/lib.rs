@@ -61,12 +61,14 @@
 //!   are sealed against that.
 //! - Counters of laps wrap after 2^40 laps. A process would have to be stopped in the middle of one instruction for exactly
 //!   as many to be deceived.
-//! - All of a ring's memory is allocated when it is created.
+//! - Where messages are at most some 4 KiB long, all of a ring's memory is allocated when it is created.
 
 #![deny(missing_docs)]
 
 #[cfg(not(loom))]
 mod attachment;
+#[cfg(not(loom))]
+mod bodies;
 #[cfg(not(loom))]
 mod error;
 #[cfg(not(loom))]

@@ -2,8 +2,10 @@
 
 use crate::error::{SendError, Stop};
 use crate::message::{self, Message};
+use crate::slots;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -21,7 +23,8 @@ pub trait Lent {
 /// bytes are a valid message, but not a meaningful one. Dropping a loan gives the slot back and sends nothing, also when a
 /// panic drops it.
 ///
-/// In an `mpmc` ring a loan costs its slot while it is held and blocks nobody; messages of loans that one sender held at the
+/// In an `mpmc` ring a loan costs its slot while it is held and blocks nobody. One that is dropped has used up its place in the
+/// order: until the messages sent before it are received, the ring holds one less. Messages of loans that one sender held at the
 /// same time come in no promised order among themselves. In an `spsc` ring there is one at a time.
 /// If the process dies, the slot is freed by whoever meets it.
 #[must_use = "a loan that is dropped sends nothing"]
@@ -65,11 +68,30 @@ impl<'a, M: Message + ?Sized, L: Lent> Loan<'a, M, L> {
         Ok(self.publish(len)?)
     }
 
-    #[inline]
-    fn publish(mut self, len: usize) -> Result<(), Stop> {
-        let result = self.lent.commit(len);
-        std::mem::forget(self);
-        result
+    /// Fills the slot with a copy of `message`, which is as long as it, and sends it.
+    pub(crate) fn fill(self, message: &M) -> Result<(), Stop> {
+        self.fill_parts(&[message])
+    }
+
+    /// Fills the slot with copies of `parts`, which together are as long as it, and sends it.
+    pub(crate) fn fill_parts(mut self, parts: &[&M]) -> Result<(), Stop> {
+        let mut rest = self.as_mut_bytes();
+        let len = rest.len();
+        for part in parts {
+            let bytes = part.as_bytes();
+            let (here, after) = rest.split_at_mut(bytes.len());
+            // SAFETY: the slot was lent for so many bytes and more.
+            unsafe { slots::copy_in(bytes, here.as_mut_ptr()) };
+            rest = after;
+        }
+        debug_assert!(rest.is_empty());
+        self.publish(len)
+    }
+
+    #[inline(always)]
+    fn publish(self, len: usize) -> Result<(), Stop> {
+        let mut this = ManuallyDrop::new(self);
+        this.lent.commit(len)
     }
 }
 

@@ -116,9 +116,9 @@ pub fn size_with<M: Message + ?Sized>(elements: usize) -> Option<usize> {
 /// `start` is aligned for `M`, `len` bytes from it are readable for `'a`, and nobody who follows the protocol writes them.
 #[inline]
 pub unsafe fn view<'a, M: Message + ?Sized>(start: *const u8, len: usize) -> Option<&'a M> {
+    // SAFETY: readable by contract, so no null pointer; said aloud, it spares a test on every receive.
+    unsafe { core::hint::assert_unchecked(!start.is_null()) };
     if const { is_sized::<M>() } {
-        // SAFETY: readable by contract, so no null pointer; said aloud, it spares a test on every receive.
-        unsafe { core::hint::assert_unchecked(!start.is_null()) };
         // SAFETY: a pointer to a sized type is one address, so both have the same size and meaning.
         let message = unsafe { core::mem::transmute_copy::<*const u8, *const M>(&start) };
         // SAFETY: aligned and readable by contract, and any bytes are a value of `M: FromBytes`.
@@ -136,6 +136,8 @@ pub unsafe fn view<'a, M: Message + ?Sized>(start: *const u8, len: usize) -> Opt
 /// As for [`view`], and the bytes are writable and lent to nobody else for `'a`.
 #[inline]
 pub unsafe fn view_mut<'a, M: Message + ?Sized>(start: *mut u8, len: usize) -> Option<&'a mut M> {
+    // SAFETY: writable by contract, so no null pointer; said aloud, it spares a test on every loan.
+    unsafe { core::hint::assert_unchecked(!start.is_null()) };
     if const { is_sized::<M>() } {
         // SAFETY: a pointer to a sized type is one address, so both have the same size and meaning.
         let message = unsafe { core::mem::transmute_copy::<*mut u8, *mut M>(&start) };

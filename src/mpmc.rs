@@ -50,10 +50,10 @@ impl Kind for Mpmc {
 pub type Ring<M> = open::Ring<M, Mpmc>;
 
 /// A slot lent to be filled in place: see [`Loan`](loan::Loan).
-pub type Loan<'a, M> = loan::Loan<'a, M, Slot<'a>>;
+pub type Loan<'a, M> = loan::Loan<'a, M, Slot<'a, M>>;
 
 /// A message in place: see [`Received`](received::Received).
-pub type Received<'a, M> = received::Received<'a, M, Held<'a>>;
+pub type Received<'a, M> = received::Received<'a, M, Held<'a, M>>;
 
 /// A message in place that borrows no receiver.
 pub type OwnedReceived<M> = received::Received<'static, M, OwnedHeld>;

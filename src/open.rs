@@ -5,11 +5,13 @@ use crate::error::{JoinError, OpenError};
 use crate::layout::Flavour;
 use crate::message::{Message, Shape};
 use crate::options::Options;
-use crate::segment::{self, Expected, Life, Replace, Segment};
+use crate::segment::{self, Address, Expected, Life, Replace, Segment};
 use crate::stats::{self, Recovered, Stats};
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The flavours, as types.
@@ -47,7 +49,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace) if shared
     /// memory is full.
     pub fn create(name: &str, options: &Options) -> Result<Self, OpenError> {
-        Self::create_replacing(name, options, Replace::Dead)
+        Self::create_at(&Address::of_name(name)?, options, Replace::Dead)
     }
 
     /// Opens the ring of a name. Its options are those it was created with.
@@ -59,7 +61,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// [`Version`](OpenError::Version), [`Flavour`](OpenError::Flavour), [`MessageType`](OpenError::MessageType),
     /// [`Truncated`](OpenError::Truncated), [`Corrupt`](OpenError::Corrupt).
     pub fn open(name: &str) -> Result<Self, OpenError> {
-        Self::attach(Segment::open(name, &Self::expected()?))
+        Self::open_at(&Address::of_name(name)?)
     }
 
     /// Opens the ring of a name, or creates it where there is none: whoever comes first creates.
@@ -71,23 +73,101 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     ///
     /// As for [`open`](Self::open) and [`create`](Self::create), but for `NotFound` and `AlreadyExists`.
     pub fn open_or_create(name: &str, options: &Options) -> Result<Self, OpenError> {
+        let address = Address::of_name(name)?;
         loop {
-            let unusable = match Self::open(name) {
+            let unusable = match Self::open_at(&address) {
                 // Whoever lets go of a closed ring last takes its name along; if that is not us, somebody still reads it.
                 Ok(ring) if ring.is_closed() => None,
                 Err(error) if error.is_not_found() => None,
                 Err(error) => Some(error),
                 opened => return opened,
             };
-            match (Self::create_replacing(name, options, Replace::Unusable(Self::expected()?)), unusable) {
+            match (Self::create_at(&address, options, Replace::Unusable(Self::expected()?)), unusable) {
                 (Err(OpenError::AlreadyExists { .. }), Some(error)) => return Err(error),
-                (Err(OpenError::AlreadyExists { .. }), None) => match Self::open(name) {
+                (Err(OpenError::AlreadyExists { .. }), None) => match Self::open_at(&address) {
                     Err(error) if error.is_not_found() => {}
                     opened => return opened,
                 },
                 (created, _) => return created,
             }
         }
+    }
+
+    /// Creates a ring in a file: on a disk, where it may be larger than memory, or in any memory file system.
+    ///
+    /// The file stays until somebody removes it. What was sent and not acknowledged is there when all processes were killed and
+    /// others [open](Self::open_file) it again, and when the machine was shut down in order. What a power cut leaves is
+    /// another matter: see [`sync`](Self::sync).
+    ///
+    /// The file system must know files without a name (`O_TMPFILE`) and holes, as ext4, xfs, btrfs and tmpfs do; a network
+    /// does not make one memory of two machines.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](OpenError::AlreadyExists) if there is anything at `path`, also a ring that nobody has open: it may hold
+    /// messages. [`InvalidInput`](OpenError::InvalidInput), [`NoSpace`](OpenError::NoSpace),
+    /// [`PermissionDenied`](OpenError::PermissionDenied), [`NotFound`](OpenError::NotFound) if there is no such directory;
+    /// [`Io`](OpenError::Io) for anything else the file system refuses.
+    ///
+    /// ```
+    /// use ringmail::{Options, spsc};
+    ///
+    /// # let directory = std::env::temp_dir().join(format!("ringmail-doc-{}", std::process::id()));
+    /// # std::fs::create_dir(&directory)?;
+    /// let path = directory.join("run1.ring");
+    /// let ring = spsc::Ring::<[u8]>::create_file(&path, &Options::new().max_len(1 << 30))?;
+    /// ring.sender()?.send(b"kept")?;
+    /// drop(ring);
+    /// // Later, in any process:
+    /// let ring = spsc::Ring::<[u8]>::open_file(&path)?;
+    /// assert_eq!(&*ring.receiver()?.recv()?, b"kept");
+    /// # std::fs::remove_dir_all(&directory)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
+        Self::create_at(&Address::of_file(path.as_ref()), options, Replace::Never)
+    }
+
+    /// Opens the ring in a file. Its options are those it was created with.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open).
+    pub fn open_file(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_at(&Address::of_file(path.as_ref()))
+    }
+
+    /// Opens the ring in a file, or creates it where there is nothing: whoever comes first creates.
+    ///
+    /// # Errors
+    ///
+    /// As for [`open`](Self::open) and [`create_file`](Self::create_file), but for `NotFound` and `AlreadyExists`.
+    pub fn open_or_create_file(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {
+        let address = Address::of_file(path.as_ref());
+        loop {
+            match Self::open_at(&address) {
+                Err(error) if error.is_not_found() => {}
+                opened => return opened,
+            }
+            match Self::create_at(&address, options, Replace::Never) {
+                Err(error) if error.is_already_exists() => {}
+                created => return created,
+            }
+        }
+    }
+
+    /// Writes the ring to the disk that its [file](Self::create_file) is on, and waits for it. Without a file it does nothing.
+    ///
+    /// Ringmail never does so by itself, and the system writes pages in any order. So after a power cut the file may hold some of
+    /// what was sent before it and not the rest, messages that look sent but are not all there, or acknowledged ones again;
+    /// opening it is an error, or messages come that `Corrupt` or a checksum of yours must sort out. What was
+    /// sent before a `sync` that returned, and is not touched by anybody until the power cut, is whole.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn sync(&self) -> io::Result<()> {
+        self.attachment.segment().sync()
     }
 
     /// Creates a ring without a name, in memory that vanishes with the last process that has it.
@@ -100,7 +180,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace).
     pub fn anonymous(options: &Options) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
-        Self::attach(Segment::anonymous(&wish, options.prefaults()))
+        Self::begin(Segment::anonymous(&wish, options.prefaults()), options)
     }
 
     /// Opens the ring behind a descriptor that was inherited or received from another process.
@@ -140,7 +220,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// waiting for them.
     ///
     /// A send that overlaps with it either fails or its message can be received. (In an `spsc` ring it may fail and the
-    /// message be received all the same.)
+    /// message be received all the same, also when it is the first one after the close of a sender that was there before.)
     pub fn close(&self) {
         self.attachment.close();
     }
@@ -190,9 +270,21 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
         Ok(Recovered { participants, reaped: slots.reaped, returned: slots.orphaned, dropped: slots.dropped })
     }
 
-    fn create_replacing(name: &str, options: &Options, replace: Replace) -> Result<Self, OpenError> {
+    fn create_at(address: &Address, options: &Options, replace: Replace) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
-        Self::attach(Segment::create(name, &wish, options.mode_bits(), options.prefaults(), replace))
+        Self::begin(Segment::create(address, &wish, options.mode_bits(), options.prefaults(), replace), options)
+    }
+
+    fn begin(created: Result<(Segment, Life), OpenError>, options: &Options) -> Result<Self, OpenError> {
+        let ring = Self::attach(created)?;
+        if options.prefaults() {
+            ring.attachment.bodies().prefault(ring.max_len());
+        }
+        Ok(ring)
+    }
+
+    fn open_at(address: &Address) -> Result<Self, OpenError> {
+        Self::attach(Segment::open(address, &Self::expected()?))
     }
 
     fn expected() -> Result<Expected, OpenError> {

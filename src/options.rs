@@ -1,7 +1,7 @@
 //! What a ring is to be like.
 
 use crate::error::OpenError;
-use crate::layout::{FENCE, Flavour, KEEP_OPEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
+use crate::layout::{FENCE, Flavour, Header, KEEP_OPEN, MAX_BODIES_LEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
 use crate::message::{MAX_ALIGN, Message, Shape};
 use crate::ring::word::MAX_ATTEMPT;
 use std::time::Duration;
@@ -52,6 +52,7 @@ pub struct Options {
     mode: u32,
     spin: Duration,
     prefault: bool,
+    retain: usize,
     keep_open: bool,
     membarrier: bool,
 }
@@ -73,6 +74,7 @@ impl Options {
             mode: 0o600,
             spin: Duration::from_micros(50),
             prefault: false,
+            retain: 256 << 20,
             keep_open: false,
             membarrier: true,
         }
@@ -86,9 +88,12 @@ impl Options {
         self
     }
 
-    /// The longest message in bytes, for unsized message types; a sized type brings its own. 1 to 1 GiB; 1024 by default.
+    /// The longest message in bytes, for unsized message types; a sized type brings its own. 1 to 16 GiB; 1024 by default.
     ///
-    /// Every slot has that much room from the start: a ring takes about `capacity x max_len` bytes of memory.
+    /// While a slot with its message fits into 4 KiB, every slot has that much room from the start: a ring takes about
+    /// `capacity x max_len` bytes of memory. Beyond that, messages of up to 960 bytes lie with their slots (1 KiB each), and longer
+    /// ones get memory when they are first sent, as much as they need: what could be sent costs address space alone,
+    /// `(capacity + 64 to 1024) x max_len` of it, 64 TiB at most.
     pub const fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
         self
@@ -124,11 +129,24 @@ impl Options {
         self
     }
 
-    /// Touches all of the segment's memory in the creating process before the first message. Off by default.
+    /// Touches all of the ring's memory in the creating process before the first message. Off by default.
     ///
-    /// Without it the first lap runs at the speed of page faults.
+    /// Without it the first lap runs at the speed of page faults. Where long messages have memory of their own, as much is
+    /// committed as the messages of a ring that keeps up go round in, or a single one needs: no more than
+    /// [`retain`](Self::retain).
     pub const fn prefault(mut self, yes: bool) -> Self {
         self.prefault = yes;
+        self
+    }
+
+    /// How many bytes of memory for long messages stay with the ring when the messages are acknowledged; what is beyond goes
+    /// back to the system at once. 256 MiB by default; 0 keeps none.
+    ///
+    /// Memory that is kept is warm: a message written into it costs a copy, one that must first be given its memory costs
+    /// ten times that. So it should cover what is usually in the ring at once: a ring that passes messages of 1 GiB wants two of
+    /// them. The default is some forty frames of 1080p in colour, and 1 % of a machine with 24 GiB.
+    pub const fn retain(mut self, bytes: usize) -> Self {
+        self.retain = bytes;
         self
     }
 
@@ -209,7 +227,7 @@ impl Options {
         if !self.membarrier || crate::os::futex::register_for_barriers().is_err() {
             flags |= FENCE;
         }
-        Ok(Wish {
+        let wish = Wish {
             flavour,
             shape,
             capacity: self.capacity as u64,
@@ -218,6 +236,12 @@ impl Options {
             flags,
             redelivery: self.redelivery.limit(),
             spin_ns: self.spin.as_nanos() as u32,
-        })
+            retain: self.retain as u64,
+        };
+        if Header::plan(&wish, [0; 16]) == Err("max_len") {
+            let allowed = format!("about {} bytes of capacity x max_len", MAX_BODIES_LEN);
+            return invalid("max_len", self.max_len, allowed);
+        }
+        Ok(wish)
     }
 }

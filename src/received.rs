@@ -1,6 +1,7 @@
 //! Messages that a receiver holds until it acknowledges them: the guards that both flavours hand out.
 
 use crate::error::Stop;
+use crate::layout;
 use crate::message::{self, Message};
 use std::fmt;
 use std::marker::PhantomData;
@@ -120,6 +121,13 @@ impl<'a, M: Message + ?Sized, H: Hold> Received<'a, M, H> {
     }
 }
 
+/// Copies a sized message out and acknowledges it.
+pub(crate) fn copy<M: Message, H: Hold>(message: Received<'_, M, H>) -> Result<M, Stop> {
+    let mut value = M::new_zeroed();
+    copy_out(message, &mut value)?;
+    Ok(value)
+}
+
 /// Copies a message out and acknowledges it; one that does not fit is given back.
 pub(crate) fn copy_out<M: Message + ?Sized, H: Hold>(
     message: Received<'_, M, H>,
@@ -169,7 +177,7 @@ pub trait Run {
     fn len(&self) -> usize;
     /// Where the message at `place` lies, and how long it is if it can be a message.
     fn at(&self, place: usize) -> (*const u8, Option<usize>);
-    /// How many messages from `place` on lie at equal distances, and that distance in bytes.
+    /// How many messages from `place` on lie at equal distances, and that distance in bytes; 0 where the next must be looked up.
     fn straight(&self, place: usize) -> (usize, usize);
     /// How often the message at `place` was handed out before.
     fn redelivered(&self, place: usize) -> u32;
@@ -244,7 +252,7 @@ impl<'a, M: Message + ?Sized, R: Run> Batch<'a, M, R> {
                 // Not beyond the stretch while any is left of it, and not used after.
                 next = next.wrapping_add(stride);
                 (place, left) = (place + 1, left - 1);
-                let message = if const { message::is_sized::<M>() } {
+                let message = if const { message::is_sized::<M>() } && (layout::always_fits::<M>() || stride > 0) {
                     // SAFETY: held by this guard; see `new`.
                     unsafe { message::view(start, message::size_with::<M>(0)?) }
                 } else {

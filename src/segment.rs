@@ -44,9 +44,55 @@ pub struct Expected {
     pub shape: Shape,
 }
 
+/// Where a segment is to be found.
+#[derive(Clone, Debug)]
+pub struct Address {
+    path: PathBuf,
+    /// As the user says it.
+    shown: String,
+    /// Whether it goes when the last process leaves: a name does, a file stays.
+    passes: bool,
+}
+
+impl Address {
+    /// A name, which leads to shared memory.
+    pub fn of_name(name: &str) -> Result<Self, OpenError> {
+        check_name(name)?;
+        Ok(Self { path: file::path_of(name), shown: name.to_owned(), passes: true })
+    }
+
+    /// A file anywhere.
+    pub fn of_file(path: &Path) -> Self {
+        Self { path: path.to_owned(), shown: path.display().to_string(), passes: false }
+    }
+
+    /// What a segment must remember that came from here: what to remove at the end.
+    fn to_remove(&self) -> Option<PathBuf> {
+        self.passes.then(|| self.path.clone())
+    }
+
+    fn already_exists(&self) -> OpenError {
+        OpenError::AlreadyExists { name: self.shown.clone() }
+    }
+
+    /// An error of the system about it.
+    fn refused(&self, error: io::Error) -> OpenError {
+        let name = self.shown.clone();
+        match error.kind() {
+            io::ErrorKind::NotFound => OpenError::NotFound { name },
+            io::ErrorKind::PermissionDenied => OpenError::PermissionDenied { name },
+            io::ErrorKind::IsADirectory => OpenError::NotARing { found: "a directory" },
+            _ if file::is_link(&error) => OpenError::NotARing { found: "a symbolic link" },
+            _ => OpenError::Io(error),
+        }
+    }
+}
+
 /// Which ring a creator replaces, of those that nobody has open.
 #[derive(Clone, Copy, Debug)]
 pub enum Replace {
+    /// None.
+    Never,
     /// Any.
     Dead,
     /// One that could not be opened as is expected: any other may have come meanwhile, and hold messages.
@@ -59,6 +105,7 @@ pub struct Segment {
     map: MmapRaw,
     header: Header,
     file: OwnedFd,
+    /// What leads here and goes with the last process.
     path: Option<PathBuf>,
 }
 
@@ -108,54 +155,55 @@ impl Segment {
         fill(file.as_fd(), &header)?;
         file::seal_size(file.as_fd()).map_err(OpenError::Io)?;
         let life = begin(file.as_fd())?;
-        Ok((Self::map(file, header, None, prefault)?, life))
+        let segment = Self::map(file, header, None)?;
+        segment.prefault(prefault);
+        Ok((segment, life))
     }
 
-    /// Makes a segment under a name, in place of one of which everybody is dead if `replace` says so.
+    /// Makes a segment at an address, in place of one of which everybody is dead if `replace` says so.
     pub fn create(
-        name: &str,
+        address: &Address,
         wish: &Wish,
         mode: u32,
         prefault: bool,
         replace: Replace,
     ) -> Result<(Self, Life), OpenError> {
-        check_name(name)?;
         let header = plan(wish)?;
-        let path = file::path_of(name);
-        let refused = |error| named(error, name);
-        let file = file::unnamed(&path, mode).map_err(refused)?;
+        let path = &address.path;
+        let refused = |error| address.refused(error);
+        let file = file::unnamed(path, mode).map_err(refused)?;
         fill(file.as_fd(), &header)?;
         let life = begin(file.as_fd())?;
-        let segment = Self::map(file, header, Some(path.clone()), prefault)?;
-        while !file::link(segment.file.as_fd(), &path).map_err(refused)? {
-            if !remove_dead(&path, name, replace)? {
+        let segment = Self::map(file, header, address.to_remove())?;
+        segment.prefault(prefault);
+        while !file::link(segment.file.as_fd(), path).map_err(refused)? {
+            if !remove_dead(address, replace)? {
                 end(life);
-                return Err(OpenError::AlreadyExists { name: name.to_owned() });
+                return Err(address.already_exists());
             }
         }
         Ok((segment, life))
     }
 
-    /// Opens the segment of a name.
-    pub fn open(name: &str, expected: &Expected) -> Result<(Self, Life), OpenError> {
-        check_name(name)?;
-        let path = file::path_of(name);
+    /// Opens the segment at an address.
+    pub fn open(address: &Address, expected: &Expected) -> Result<(Self, Life), OpenError> {
+        let path = &address.path;
         let patience = Instant::now() + Duration::from_secs(5);
         loop {
-            let file = file::open(&path).map_err(|error| named(error, name))?;
+            let file = file::open(path).map_err(|error| address.refused(error))?;
             let len = file::regular_len(file.as_fd())?;
             let mut table = fork::exclusive();
-            let life = Life::begin(file.as_fd(), &mut table).map_err(|error| named(error, name))?;
+            let life = Life::begin(file.as_fd(), &mut table).map_err(|error| address.refused(error))?;
             drop(table);
             let Some(life) = life else {
                 // Somebody is removing or replacing it this very moment.
                 if Instant::now() > patience {
-                    return Err(OpenError::AlreadyExists { name: name.to_owned() });
+                    return Err(address.already_exists());
                 }
                 std::thread::yield_now();
                 continue;
             };
-            match file::is_at(file.as_fd(), &path) {
+            match file::is_at(file.as_fd(), path) {
                 Ok(true) => {}
                 Ok(false) => {
                     end(life);
@@ -167,7 +215,7 @@ impl Segment {
                 }
             }
             let opened = check(file.as_fd(), len, Some(expected))
-                .and_then(|header| Self::map(file, header, Some(path.clone()), false));
+                .and_then(|header| Self::map(file, header, address.to_remove()));
             return match opened {
                 Ok(segment) => Ok((segment, life)),
                 Err(error) => {
@@ -183,22 +231,46 @@ impl Segment {
         let len = file::regular_len(file.as_fd())?;
         let header = check(file.as_fd(), len, Some(expected))?;
         let life = begin(file.as_fd())?;
-        Ok((Self::map(file, header, None, false)?, life))
+        Ok((Self::map(file, header, None)?, life))
     }
 
     /// Maps the segment of a name to look at it, whatever kind of ring it is: without a lock, so that nobody is kept from
     /// replacing it. Says too whether anybody has it open.
     pub fn look_at(name: &str) -> Result<(Self, bool), OpenError> {
-        let file = file::open(&file::path_of(name)).map_err(|error| named(error, name))?;
+        let address = Address::of_name(name)?;
+        let file = file::open(&address.path).map_err(|error| address.refused(error))?;
         let len = file::regular_len(file.as_fd())?;
         let header = check(file.as_fd(), len, None)?;
         let open = lock::is_held(file.as_fd(), lock::LIFETIME).map_err(OpenError::Io)?;
-        Ok((Self::map(file, header, None, false)?, open))
+        Ok((Self::map(file, header, None)?, open))
     }
 
-    fn map(file: OwnedFd, header: Header, path: Option<PathBuf>, prefault: bool) -> Result<Self, OpenError> {
-        let map = file::map(file.as_fd(), header.segment_len, prefault).map_err(OpenError::Io)?;
+    fn map(file: OwnedFd, header: Header, path: Option<PathBuf>) -> Result<Self, OpenError> {
+        let map = file::map(file.as_fd(), header.segment_len, header.dense_len()).map_err(OpenError::Io)?;
         Ok(Self { map, header, file, path })
+    }
+
+    fn prefault(&self, wanted: bool) {
+        if wanted {
+            file::populate(&self.map, 0, self.header.dense_len());
+        }
+    }
+
+    /// Commits memory to a range of the segment that is sparse. An error leaves what was committed before.
+    pub fn commit(&self, offset: u64, len: u64) -> io::Result<()> {
+        file::allocate(self.file(), offset, len)?;
+        file::populate(&self.map, offset, len);
+        Ok(())
+    }
+
+    /// Writes everything to disk, where there is one.
+    pub fn sync(&self) -> io::Result<()> {
+        file::sync(&self.map, self.file())
+    }
+
+    /// Gives the memory of a range that [`commit`](Self::commit) may commit again back to the system.
+    pub fn give_back(&self, offset: u64, len: u64) -> io::Result<()> {
+        file::punch(self.file(), offset, len)
     }
 
     /// The geometry, as it was checked when the segment was opened.
@@ -257,23 +329,27 @@ impl Segment {
 
 /// Removes the segment of a name, whoever has it open; they keep it, new ones no longer find it.
 pub fn unlink(name: &str) -> Result<(), OpenError> {
-    check_name(name)?;
-    match file::unlink(&file::path_of(name)) {
+    let address = Address::of_name(name)?;
+    match file::unlink(&address.path) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(OpenError::NotFound { name: name.to_owned() }),
-        Err(error) => Err(named(error, name)),
+        Ok(false) => Err(OpenError::NotFound { name: address.shown }),
+        Err(error) => Err(address.refused(error)),
     }
 }
 
 /// Removes a ring that nobody has open, if `replace` says so. `false`: somebody lives in it, or it is wanted.
-fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenError> {
+fn remove_dead(address: &Address, replace: Replace) -> Result<bool, OpenError> {
+    if matches!(replace, Replace::Never) {
+        return Ok(false);
+    }
+    let path = &address.path;
     // Before the file is opened: a child forked with its descriptor would keep the lock that is taken on it.
     let _table = fork::exclusive();
     let file = match file::open(path) {
         Ok(file) => file,
         // Gone meanwhile: that will do.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        Err(error) => return Err(named(error, name)),
+        Err(error) => return Err(address.refused(error)),
     };
     let len = file::regular_len(file.as_fd())?;
     let mut header = Header::new_zeroed();
@@ -292,7 +368,7 @@ fn remove_dead(path: &Path, name: &str, replace: Replace) -> Result<bool, OpenEr
     {
         return Ok(false);
     }
-    file::unlink(path).map(|_| true).map_err(|error| named(error, name))
+    file::unlink(path).map(|_| true).map_err(|error| address.refused(error))
 }
 
 fn begin(file: BorrowedFd<'_>) -> Result<Life, OpenError> {
@@ -305,18 +381,6 @@ fn end(life: Life) {
     life.end(&mut fork::exclusive());
 }
 
-/// An error of the system about a name.
-fn named(error: io::Error, name: &str) -> OpenError {
-    let name = name.to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound => OpenError::NotFound { name },
-        io::ErrorKind::PermissionDenied => OpenError::PermissionDenied { name },
-        io::ErrorKind::IsADirectory => OpenError::NotARing { found: "a directory" },
-        _ if file::is_link(&error) => OpenError::NotARing { found: "a symbolic link" },
-        _ => OpenError::Io(error),
-    }
-}
-
 /// The header of `wish`, which the options have checked.
 fn plan(wish: &Wish) -> Result<Header, OpenError> {
     let id = file::random_id().map_err(OpenError::Io)?;
@@ -325,9 +389,10 @@ fn plan(wish: &Wish) -> Result<Header, OpenError> {
 
 /// Gives a fresh file its room and its header. All other bytes are zero, which is how an unused ring looks.
 fn fill(file: BorrowedFd<'_>, header: &Header) -> Result<(), OpenError> {
-    file::allocate(file, header.segment_len).map_err(|error| match error.kind() {
+    let dense = file::allocate(file, 0, header.dense_len());
+    dense.and_then(|()| file::set_len(file, header.segment_len)).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory | io::ErrorKind::FileTooLarge => {
-            OpenError::NoSpace { needed: header.segment_len }
+            OpenError::NoSpace { needed: header.dense_len() }
         }
         _ => OpenError::Io(error),
     })?;
@@ -371,6 +436,7 @@ fn check(file: BorrowedFd<'_>, len: u64, expected: Option<&Expected>) -> Result<
         flags: header.flags,
         redelivery: header.redelivery,
         spin_ns: header.spin_ns,
+        retain: header.retain,
     };
     let planned = Header::plan(&wish, header.id).map_err(|field| OpenError::Corrupt { field })?;
     if let Some(field) = first_difference(&header, &planned) {
@@ -393,6 +459,13 @@ fn first_difference(found: &Header, planned: &Header) -> Option<&'static str> {
         (
             "payloads",
             found.payloads_offset == planned.payloads_offset && found.payload_stride == planned.payload_stride,
+        ),
+        (
+            "bodies",
+            found.bodies_offset == planned.bodies_offset
+                && found.body_stride == planned.body_stride
+                && found.bodies == planned.bodies
+                && found.retain == planned.retain,
         ),
         ("reserved", found == planned),
     ];

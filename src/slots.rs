@@ -3,11 +3,11 @@
 //! This is the only pointer arithmetic of the fast path. A [`Slots`] is a handful of numbers, copied into each handle so that
 //! no pointer is chased; whoever holds one also holds the mapping.
 
-use crate::layout::{Control, Flavour, Header};
+use crate::layout::{self, Body, Control, Description, Flavour, Header};
 use crate::message::{self, Message};
-use crate::ring::{mpmc, position::Positions, spsc};
+use crate::ring::{body, mpmc, position::Positions, spsc};
 use crate::segment::Segment;
-use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed, point};
+use crate::sync::{AtomicU64, Ordering::Relaxed, point};
 use std::ptr::NonNull;
 
 /// Where everything of one mapped ring is.
@@ -20,8 +20,13 @@ pub struct Slots {
     payload_stride: usize,
     skips: *const AtomicU64,
     max_len: usize,
-    /// Where in a record the length is.
-    length_at: usize,
+    inline_len: usize,
+    /// Where in a record the description is.
+    description_at: usize,
+    table: *const Body,
+    bodies: *mut u8,
+    body_stride: usize,
+    body_count: usize,
 }
 
 // SAFETY: all shared words are atomics, and payloads are only reached by whom the protocol lets.
@@ -45,7 +50,13 @@ impl Slots {
             payload_stride: header.payload_stride as usize,
             skips: segment.skips(),
             max_len: header.max_len as usize,
-            length_at: if header.flavour == Flavour::Mpmc as u32 { 8 } else { 0 },
+            inline_len: header.inline_len as usize,
+            description_at: if header.flavour == Flavour::Mpmc as u32 { 8 } else { 0 },
+            table: at(header.bodies_offset).cast(),
+            // In a ring without bodies this is the end of it or beyond, and never used.
+            bodies: segment.base().wrapping_add(header.bodies_start() as usize),
+            body_stride: header.body_stride as usize,
+            body_count: header.bodies as usize,
         }
     }
 
@@ -62,7 +73,25 @@ impl Slots {
         self.max_len
     }
 
-    /// The payload of a slot: `max_len` bytes, aligned for the message type.
+    /// Longest message in bytes that lies with its slot.
+    #[inline]
+    pub fn inline_len(&self) -> usize {
+        self.inline_len
+    }
+
+    /// Whether messages may be too long to lie with their slot.
+    #[inline]
+    pub fn have_bodies(&self) -> bool {
+        self.body_count > 0
+    }
+
+    /// Whether any message of type `M` may lie in a body, in this ring.
+    #[inline(always)]
+    pub fn have_bodies_for<M: Message + ?Sized>(&self) -> bool {
+        !layout::always_fits::<M>() && self.have_bodies()
+    }
+
+    /// The payload of a slot: `inline_len` bytes, aligned for the message type.
     #[inline]
     pub fn payload(&self, index: usize) -> *mut u8 {
         // SAFETY: `index` comes from a position and is below the capacity, for which the segment has room.
@@ -81,66 +110,146 @@ impl Slots {
         unsafe { self.records.add(index * self.record_stride) }
     }
 
-    /// The length word of a slot for unsized messages.
+    /// What a slot says of its message, where messages differ in length or place.
     #[inline]
-    fn length(&self, index: usize) -> &AtomicU32 {
+    fn description(&self, index: usize) -> &AtomicU64 {
         // SAFETY: within the record of that slot.
-        let length = unsafe { self.record(index).add(self.length_at) };
+        let description = unsafe { self.record(index).add(self.description_at) };
         // SAFETY: mapped, aligned by the layout, and accessed as an atomic by everybody.
-        unsafe { &*length.cast::<AtomicU32>() }
+        unsafe { &*description.cast::<AtomicU64>() }
     }
 
-    /// Notes the length of an unsized message.
+    /// Notes how long the message is and where it lies.
     #[inline]
-    pub fn store_len(&self, index: usize, len: usize) {
-        self.length(index).store(len as u32, Relaxed);
+    pub fn describe(&self, index: usize, description: Description) {
+        self.description(index).store(description.0, Relaxed);
     }
 
-    /// Notes how many bytes of the payload are the message; nothing to note where its type says so.
-    #[inline]
-    pub fn set_len<M: Message + ?Sized>(&self, index: usize, len: usize) {
-        if const { !message::is_sized::<M>() } {
-            self.store_len(index, len);
+    /// The message of a slot: where it lies, and how many bytes it is; read once, and `None` where it cannot be.
+    #[inline(always)]
+    pub fn message<M: Message + ?Sized>(&self, index: usize) -> (*const u8, Option<usize>) {
+        if const { message::is_sized::<M>() } && !self.have_bodies_for::<M>() {
+            return (self.payload(index), message::size_with::<M>(0));
+        }
+        let description = Description(self.description(index).load(Relaxed));
+        // One comparison for both: with a body it is far beyond any length.
+        if description.0 <= self.inline_len as u64 {
+            return (self.payload(index), Some(description.len()));
+        }
+        match self.message_in_body(description) {
+            Some(start) => (start, Some(description.len())),
+            None => (self.payload(index), None),
         }
     }
 
-    /// How many bytes of the payload are the message: read once, and `None` where it cannot be.
-    #[inline]
-    pub fn len<M: Message + ?Sized>(&self, index: usize) -> Option<usize> {
-        if const { message::is_sized::<M>() } {
-            return message::size_with::<M>(0);
-        }
-        let len = self.length(index).load(Relaxed) as usize;
-        (len <= self.max_len).then_some(len)
+    #[cold]
+    fn message_in_body(&self, description: Description) -> Option<*const u8> {
+        let (len, body) = (description.len(), description.body()?);
+        let is_there =
+            body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).committed.load(Relaxed);
+        is_there.then(|| self.body_start(body).cast_const())
     }
 
-    /// Copies a sized message out. In a slot that is not the caller's the value is some mixture of messages.
+    /// The body of the message in a slot, if it lies in one.
+    #[inline]
+    pub fn body_of(&self, index: usize) -> Option<usize> {
+        Description(self.description(index).load(Relaxed)).body().filter(|&body| body < self.body_count)
+    }
+
+    /// What the table says of a body.
+    pub fn body(&self, body: usize) -> &Body {
+        assert!(body < self.body_count, "a body beyond the last");
+        // SAFETY: checked just now, and the segment has a table of so many.
+        let entry = unsafe { self.table.add(body) };
+        // SAFETY: mapped, aligned by the layout, and accessed as atomics by everybody.
+        unsafe { &*entry }
+    }
+
+    /// Where a body starts: `max_len` bytes of address space, of which memory is behind those that are committed.
+    pub fn body_start(&self, body: usize) -> *mut u8 {
+        assert!(body < self.body_count, "a body beyond the last");
+        // SAFETY: checked just now, and the mapping has room for so many.
+        unsafe { self.bodies.add(body * self.body_stride) }
+    }
+
+    /// Copies a sized message out, in a ring without bodies. In a slot that is not the caller's the value is some mixture of
+    /// messages.
     #[inline(always)]
     pub fn read<M: Message>(&self, index: usize) -> M {
+        debug_assert!(!self.have_bodies());
         // SAFETY: the payload has room for an `M`, is aligned for it, and any bytes are a value of `M: FromBytes`.
         unsafe { core::ptr::read(self.payload(index).cast::<M>()) }
     }
 
-    /// Copies a message in. Its length was checked.
+    /// Whether a message lies with its slot.
+    #[inline(always)]
+    pub fn fits_in_slot<M: Message + ?Sized>(&self, message: &M) -> bool {
+        if const { message::is_sized::<M>() } {
+            return !self.have_bodies_for::<M>();
+        }
+        size_of_val(message) <= self.inline_len
+    }
+
+    /// Copies in a message that lies with its slot. Its length was checked.
     ///
     /// # Safety
     ///
-    /// The caller has the slot as its sender, and `message` is at most `max_len` bytes long.
+    /// The caller has the slot as its sender, and `message` is at most `inline_len` bytes long.
     #[inline(always)]
     pub unsafe fn write<M: Message + ?Sized>(&self, index: usize, message: &M) {
         let bytes = message.as_bytes();
-        self.set_len::<M>(index, bytes.len());
-        // In two steps for the torture test, so that it can die between them; else the first is nothing.
-        let (half, rest) = bytes.split_at(if cfg!(feature = "torture") { bytes.len() / 2 } else { 0 });
-        let start = self.payload(index);
-        // SAFETY: the slot is the caller's and has room; a message never lies in a slot that somebody may claim.
-        unsafe { core::ptr::copy_nonoverlapping(half.as_ptr(), start, half.len()) };
-        point();
-        // SAFETY: `half` and `rest` together have room.
-        let middle = unsafe { start.add(half.len()) };
-        // SAFETY: as for the first half.
-        unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), middle, rest.len()) };
+        if const { !message::is_sized::<M>() } {
+            self.describe(index, Description::inline(bytes.len()));
+        }
+        // SAFETY: the slot is the caller's and has room.
+        unsafe { copy_in(bytes, self.payload(index)) };
     }
+}
+
+/// Where a message goes that is being written: the description of the message, but for its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place(Description);
+
+impl Place {
+    /// With its slot.
+    pub const SLOT: Self = Self(Description::inline(0));
+
+    /// In a body.
+    pub fn in_body(body: usize) -> Self {
+        Self(Description::in_body(0, body))
+    }
+
+    /// The body, if that is where it goes.
+    #[inline]
+    pub fn body(self) -> Option<usize> {
+        self.0.body()
+    }
+
+    /// Notes in slot `index` where its message lies, and that it is `len` bytes long; nothing, where the type says both.
+    #[inline(always)]
+    pub fn describe<M: Message + ?Sized>(self, slots: &Slots, index: usize, len: usize) {
+        if const { !message::is_sized::<M>() } || slots.have_bodies_for::<M>() {
+            slots.describe(index, Description(self.0.0 | len as u64));
+        }
+    }
+}
+
+/// Copies a message into shared memory.
+///
+/// # Safety
+///
+/// `start` has room for the bytes, and nobody else uses it. (A message never lies in a place that somebody may claim.)
+#[inline(always)]
+pub unsafe fn copy_in(bytes: &[u8], start: *mut u8) {
+    // In two steps for the torture test, so that it can die between them; else the first is nothing.
+    let (half, rest) = bytes.split_at(if cfg!(feature = "torture") { bytes.len() / 2 } else { 0 });
+    // SAFETY: by contract.
+    unsafe { core::ptr::copy_nonoverlapping(half.as_ptr(), start, half.len()) };
+    point();
+    // SAFETY: `half` and `rest` together have room.
+    let middle = unsafe { start.add(half.len()) };
+    // SAFETY: as for the first half.
+    unsafe { core::ptr::copy_nonoverlapping(rest.as_ptr(), middle, rest.len()) };
 }
 
 impl Slots {
@@ -174,6 +283,12 @@ impl Slots {
             // SAFETY: held by the caller, aligned for `M`, and any bytes are values of it.
             unsafe { core::slice::from_raw_parts(self.payload(index).cast::<M>(), count) }
         })
+    }
+}
+
+impl body::Shared for Slots {
+    fn body(&self, index: usize) -> &AtomicU64 {
+        &Self::body(self, index).user
     }
 }
 

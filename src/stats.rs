@@ -37,8 +37,14 @@ pub struct Stats {
     pub dropped: u64,
     /// Slots that died with their sender before it committed, and were freed.
     pub reaped: u64,
-    /// Bytes of the segment.
+    /// Bytes of the segment: of address space, where long messages get memory as they need it.
     pub segment_len: u64,
+    /// Bytes of memory that are committed: all that is allocated from the start, and what long messages have or had.
+    pub committed: u64,
+    /// Of these, bytes that messages in the ring make use of, or that cannot be given back.
+    pub in_use: u64,
+    /// The most bytes that were ever committed.
+    pub high_water: u64,
     /// Whether the stream was ended.
     pub closed: bool,
     /// Who takes part.
@@ -107,6 +113,7 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
     };
     let backlog = waiting + held;
     let acked = sent.saturating_sub(backlog);
+    let (dense, bodies) = (header.dense_len(), attachment.bodies());
     Stats {
         capacity: header.capacity as usize,
         max_len: header.max_len as usize,
@@ -120,6 +127,9 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
         dropped: rare(&counters.dropped),
         reaped: rare(&counters.reaped),
         segment_len: header.segment_len,
+        committed: dense.saturating_add(bodies.committed()),
+        in_use: dense.saturating_add(bodies.in_use()),
+        high_water: dense.saturating_add(bodies.high_water()),
         closed: attachment.is_closed(),
         participants: participants(attachment),
     }

@@ -215,7 +215,8 @@ fn options_out_of_bounds() {
     invalid(options().capacity(0), "capacity", "0");
     invalid(options().capacity((1 << 24) + 1), "capacity", "16777217");
     invalid(options().max_len(0), "max_len", "0");
-    invalid(options().max_len((1 << 30) + 1), "max_len", "1073741825");
+    invalid(options().max_len((16 << 30) + 1), "max_len", "17179869185");
+    invalid(options().max_len(16 << 30).capacity(4096), "max_len", "17179869184");
     invalid(options().participants(0), "participants", "0");
     invalid(options().participants(1001), "participants", "1001");
     invalid(options().redelivery(Redelivery::AtMost(15)), "redelivery", "AtMost(15)");

@@ -55,7 +55,8 @@ impl Layout {
         file.read_exact_at(&mut header, 0).unwrap();
         let word = |at: usize| u64::from_le_bytes(header[at..at + 8].try_into().unwrap());
         Self {
-            len: word(16),
+            // What lies behind the table of bodies is sparse, and only what messages say.
+            len: if word(240) == 0 { word(16) } else { word(96) + 16 * word(240) },
             capacity: word(24),
             max_len: word(32),
             participants: (word(48), word(120) & 0xffff_ffff),

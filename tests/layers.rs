@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["options"],
     &["loan", "received", "ledger"],
     &["attachment"],
+    &["bodies"],
     &["registry"],
     &["slots"],
     &["segment"],

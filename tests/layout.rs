@@ -75,7 +75,7 @@ fn the_header_of_an_mpmc_ring() {
     assert_eq!(&bytes.0[160..164], b"[u8]");
     assert!(bytes.0[164..224].iter().all(|&byte| byte == 0));
     assert!(bytes.0[224..240].iter().any(|&byte| byte != 0), "identity");
-    assert!(bytes.0[240..].iter().all(|&byte| byte == 0), "an unused ring is zero behind its header");
+    assert!(bytes.0[240..].iter().all(|&byte| byte == 0), "no bodies; an unused ring is zero behind its header");
 }
 
 #[test]
@@ -101,50 +101,62 @@ struct Sample {
     values: [f32; 10],
 }
 
-/// Record stride, payload's place in the first record or `None` if payloads lie apart, payload stride.
-fn geometry(bytes: &Bytes) -> (u64, Option<u64>, u64) {
+/// Stride of the records, and where in a record the payload starts.
+fn geometry(bytes: &Bytes) -> (u64, u64) {
     let (records, record_stride, payloads, stride) = (bytes.u64(64), bytes.u64(72), bytes.u64(80), bytes.u64(88));
-    (record_stride, (stride == record_stride).then(|| payloads - records), stride)
+    assert_eq!(record_stride, stride);
+    (record_stride, payloads - records)
 }
 
 #[test]
 fn strides_divide_a_line_or_are_lines() {
     let of = |len| OPTIONS.max_len(len);
-    assert_eq!(geometry(&mpmc_bytes::<u64>(&OPTIONS)), (16, Some(8), 16));
-    assert_eq!(geometry(&mpmc_bytes::<u8>(&OPTIONS)), (16, Some(8), 16));
-    assert_eq!(geometry(&mpmc_bytes::<[u64; 3]>(&OPTIONS)), (32, Some(8), 32));
-    assert_eq!(geometry(&mpmc_bytes::<Sample>(&OPTIONS)), (64, Some(8), 64));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16))), (32, Some(16), 32));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(48))), (64, Some(16), 64));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(49))), (128, Some(16), 128));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(256))), (320, Some(64), 320));
-    assert_eq!(geometry(&mpmc_bytes::<[f32]>(&of(64))), (128, Some(64), 128));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16320))), (16384, Some(64), 16384));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16321))), (64, None, 16384));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(65536))), (64, None, 65536));
-    assert_eq!(geometry(&spsc_bytes::<u64>(&OPTIONS)), (8, Some(0), 8));
-    assert_eq!(geometry(&spsc_bytes::<u8>(&OPTIONS)), (8, Some(0), 8));
-    assert_eq!(geometry(&spsc_bytes::<Sample>(&OPTIONS)), (64, Some(0), 64));
-    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(8))), (16, Some(8), 16));
-    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(65536))), (64, None, 65536));
-    assert_eq!(geometry(&spsc_bytes::<[u8; 65536]>(&OPTIONS)), (0, None, 65536));
+    assert_eq!(geometry(&mpmc_bytes::<u64>(&OPTIONS)), (16, 8));
+    assert_eq!(geometry(&mpmc_bytes::<u8>(&OPTIONS)), (16, 8));
+    assert_eq!(geometry(&mpmc_bytes::<[u64; 3]>(&OPTIONS)), (32, 8));
+    assert_eq!(geometry(&mpmc_bytes::<Sample>(&OPTIONS)), (64, 8));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(16))), (32, 16));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(48))), (64, 16));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(49))), (128, 16));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(256))), (320, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[f32]>(&of(64))), (128, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4032))), (4096, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4033))), (1024, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(65536))), (1024, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8; 65536]>(&OPTIONS)), (64, 0));
+    assert_eq!(geometry(&spsc_bytes::<u64>(&OPTIONS)), (8, 0));
+    assert_eq!(geometry(&spsc_bytes::<u8>(&OPTIONS)), (8, 0));
+    assert_eq!(geometry(&spsc_bytes::<Sample>(&OPTIONS)), (64, 0));
+    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(8))), (16, 8));
+    assert_eq!(geometry(&spsc_bytes::<[u8]>(&of(65536))), (1024, 64));
+    assert_eq!(geometry(&spsc_bytes::<[u8; 65536]>(&OPTIONS)), (64, 0));
 }
 
 #[test]
-fn payloads_of_64_kib_start_on_pages() {
-    let name = name("pages");
-    let ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(65536)).unwrap();
+fn long_messages_have_bodies() {
+    let name = name("bodies");
+    let ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(65536).retain(1 << 20)).unwrap();
     let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
-    tx.send(&[1; 65536]).unwrap();
     tx.send(&[2; 3]).unwrap();
+    tx.send(&[1; 65536]).unwrap();
     let bytes = Bytes::of(&name);
-    assert_eq!((bytes.u64(64), bytes.u64(80)), (8192, 12288), "records, payloads");
-    assert_eq!(bytes.0.len(), 12288 + 5 * 65536);
-    assert_eq!((bytes.u64(8192), bytes.u32(8192 + 8)), (2, 65536), "ready in lap 0, length");
-    assert_eq!((bytes.u64(8192 + 64), bytes.u32(8192 + 64 + 8)), (2, 3));
-    assert!(bytes.0[12288..12288 + 65536].iter().all(|&byte| byte == 1));
-    assert_eq!(&bytes.0[12288 + 65536..][..4], [2, 2, 2, 0]);
-    assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
+    assert_eq!((bytes.u64(32), bytes.u64(40)), (65536, 960), "longest message, longest that is kept with its slot");
+    assert_eq!((bytes.u64(64), bytes.u64(80)), (8192, 8192 + 64), "records, payloads");
+    // Five records of 1 KiB, a page for the rest.
+    assert_eq!(
+        (bytes.u64(96), bytes.u64(104), bytes.u64(112)),
+        (16384, 65536, 1 << 20),
+        "bodies: table, stride, retain"
+    );
+    assert_eq!(bytes.u64(240), 5 + 1024, "bodies");
+    assert_eq!(bytes.0.len(), (2 << 20) + 1029 * 65536, "the first body starts where a huge page would");
+    assert_eq!((bytes.u64(8192), bytes.u64(8192 + 8)), (2, 3), "ready in lap 0, length, in no body");
+    assert_eq!(&bytes.0[8192 + 64..][..4], [2, 2, 2, 0]);
+    assert_eq!((bytes.u64(9216), bytes.u64(9216 + 8)), (2, 1 << 36 | 65536), "ready in lap 0, body 0, length");
+    assert_eq!((bytes.u64(16384), bytes.u64(16384 + 8)), (1 << 1 | 1, 65536), "body 0: of position 1, committed");
+    assert!(bytes.0[2 << 20..][..65536].iter().all(|&byte| byte == 1));
+    assert_eq!([2048, 2056].map(|at| bytes.u64(at)), [65536, 65536], "committed to bodies, the most there was");
+    drop(rx.recv().unwrap());
     assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
     ring.close();
 }

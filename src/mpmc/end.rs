@@ -2,6 +2,7 @@
 
 use crate::attachment::{Aim, Attachment, Until, Waiter};
 use crate::error::{JoinError, Stop};
+use crate::message::Message;
 use crate::owner::Owner;
 use crate::registry::Role;
 use crate::ring::mpmc::{Claim, Core, Miss, Taken};
@@ -101,6 +102,16 @@ impl End {
         let me = self.attachment.enter(self.role).map_err(Stop::Join)?;
         self.me.set(me.bits());
         Ok(me)
+    }
+
+    /// Acknowledges a message.
+    #[inline(always)]
+    pub(super) fn acknowledge<M: Message + ?Sized>(&self, taken: Taken) {
+        if self.core.shared().have_bodies_for::<M>() {
+            self.attachment.acknowledge(taken.index, taken.lap);
+        } else {
+            self.core.acknowledge(taken);
+        }
     }
 
     /// After a commit, for the receivers. Returns whether the ring is closed.

@@ -13,19 +13,20 @@ use std::sync::Arc;
 
 /// A message as a receiver holds it.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct Held<'a, M: ?Sized> {
     pub(super) receiver: &'a End,
     pub(super) taken: Taken,
     pub(super) me: u64,
+    pub(super) _message: PhantomData<fn(&M)>,
 }
 
-impl Hold for Held<'_> {
+impl<M: Message + ?Sized> Hold for Held<'_, M> {
     type Owned = OwnedHeld;
 
     #[inline(always)]
     fn acknowledge(self) {
         if !self.receiver.is_inherited(self.me) && !mutant(Mutant::AcknowledgeFirst) {
-            self.receiver.core.acknowledge(self.taken);
+            self.receiver.acknowledge::<M>(self.taken);
             self.receiver.freed();
         }
     }
@@ -68,7 +69,7 @@ impl Hold for OwnedHeld {
 
     fn acknowledge(self) {
         if !self.is_inherited() {
-            self.attachment.core().acknowledge(self.taken);
+            self.attachment.acknowledge(self.taken.index, self.taken.lap);
             self.attachment.announce(Role::Sender);
         }
     }
@@ -106,9 +107,7 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
 
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
-        let slots = self.receiver.core.shared();
-        let index = self.taken[place].index;
-        (slots.payload(index), slots.len::<M>(index))
+        self.receiver.core.shared().message::<M>(self.taken[place].index)
     }
 
     #[inline]
@@ -122,7 +121,7 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
 
     fn acknowledge(&mut self) {
         if !self.receiver.is_inherited(self.me) {
-            self.taken.iter().for_each(|&taken| self.receiver.core.acknowledge(taken));
+            self.taken.iter().for_each(|&taken| self.receiver.acknowledge::<M>(taken));
             self.receiver.freed();
         }
     }

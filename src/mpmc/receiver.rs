@@ -178,6 +178,9 @@ impl<M: Message + ?Sized> Receiver<M> {
     where
         M: Sized,
     {
+        if self.end.core.shared().have_bodies_for::<M>() {
+            return received::copy(self.get(until)?);
+        }
         let taken = self.end.take(until)?;
         let value = self.end.core.shared().read::<M>(taken.index);
         self.end.core.acknowledge(taken);
@@ -192,10 +195,10 @@ impl<M: Message + ?Sized> Receiver<M> {
             self.end.core.acknowledge(taken);
             self.end.freed();
         }
-        let slots = self.end.core.shared();
-        let held = Held { receiver: &self.end, taken, me: self.end.me.get() };
+        let (start, len) = self.end.core.shared().message::<M>(taken.index);
+        let held = Held { receiver: &self.end, taken, me: self.end.me.get(), _message: PhantomData };
         // SAFETY: the message is this receiver's until `held` is released, and aligned for `M`.
-        let message = unsafe { Received::new(slots.payload(taken.index), slots.len::<M>(taken.index), held) };
+        let message = unsafe { Received::new(start, len, held) };
         message.ok_or(Stop::Corrupt)
     }
 

@@ -6,7 +6,9 @@ use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
+use crate::ring::body::Rotation;
 use crate::ring::mpmc::Claim;
+use crate::slots::Place;
 use crate::sync::{Mutant, Notes, mutant};
 use crate::wait::{self, Look};
 use std::borrow::Borrow;
@@ -24,6 +26,8 @@ pub struct Sender<M: Message + ?Sized> {
     /// In which lap this handle last sent into each slot, counted from `base`.
     sent: Notes,
     base: u32,
+    /// Which bodies this handle goes round in.
+    rotation: Rotation,
     _message: PhantomData<fn(&M)>,
 }
 
@@ -32,7 +36,8 @@ impl<M: Message + ?Sized> Sender<M> {
         let positions = end.core.positions();
         // Half the laps that a note can tell away: slots never sent into match no lap for as long.
         let base = (positions.lap(end.core.tail()) as u32).wrapping_sub(1 << 31);
-        Self { sent: Notes::new(positions.capacity() as usize), end, base, _message: PhantomData }
+        let rotation = Rotation::default();
+        Self { sent: Notes::new(positions.capacity() as usize), end, base, rotation, _message: PhantomData }
     }
 
     /// Sends a copy of `message`. Blocks while the ring is full.
@@ -215,15 +220,11 @@ impl<M: Message + ?Sized> Sender<M> {
         self.end.core.has_space()
     }
 
-    #[inline]
-    fn fits(&self, message: &M) -> Result<(), Stop> {
-        let (len, max) = (size_of_val(message), self.end.core.shared().max_len());
-        if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
-    }
-
     #[inline(always)]
     fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
-        self.fits(message)?;
+        if !self.end.core.shared().fits_in_slot(message) {
+            return self.put_long(message, until);
+        }
         let claim = self.end.claim(until)?;
         if mutant(Mutant::PublishFirst) {
             self.end.core.commit(claim);
@@ -233,40 +234,70 @@ impl<M: Message + ?Sized> Sender<M> {
         self.publish(claim)
     }
 
-    fn lend(&self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
-        let max = self.end.core.shared().max_len();
-        let len = len.unwrap_or(usize::MAX);
-        if len > max {
-            return Err(Stop::TooLarge { len, max });
-        }
-        if wait::is_closed(&self.end.core.shared().control().filled.0) {
-            return Err(Stop::Disconnected);
-        }
-        let claim = self.end.claim(until)?;
-        let me = self.end.me.get();
-        let slot =
-            Slot { sender: &self.end, notes: (&self.sent, self.base), claim, me, sized: message::is_sized::<M>() };
-        // SAFETY: the slot is claimed, has room for `len` bytes and is aligned for `M`.
-        unsafe { Loan::new(self.end.core.shared().payload(claim.index), len, slot) }
+    /// Sends what is too long for a slot, or for the ring.
+    #[inline(never)]
+    fn put_long(&self, message: &M, until: Until) -> Result<(), Stop> {
+        self.lend(Some(size_of_val(message)), until)?.fill(message)
     }
 
     #[inline(always)]
-    fn publish(&self, claim: Claim) -> Result<(), Stop> {
-        publish(&self.end, (&self.sent, self.base), claim)
+    fn lend(&self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
+        let slots = self.end.core.shared();
+        let len = len.unwrap_or(usize::MAX);
+        let (claim, start, place) = if len <= slots.inline_len() {
+            let claim = self.claim_open(until)?;
+            (claim, slots.payload(claim.index), Place::SLOT)
+        } else {
+            let (claim, body) = self.claim_long(len, until)?;
+            (claim, slots.body_start(body), Place::in_body(body))
+        };
+        let slot = Slot { sender: self, claim, me: self.end.me.get(), place };
+        // SAFETY: the slot is claimed, and there is room for `len` bytes at `start`, aligned for `M`.
+        unsafe { Loan::new(start, len, slot) }
     }
-}
 
-/// Commits a filled slot, notes that it was this handle's, and wakes receivers.
-#[inline(always)]
-fn publish(end: &End, notes: (&Notes, u32), claim: Claim) -> Result<(), Stop> {
-    if mutant(Mutant::WakeFirst) {
-        end.filled();
-        end.core.commit(claim);
-        return Ok(());
+    /// Claims a slot, and a body for what is too long for it.
+    #[cold]
+    #[inline(never)]
+    fn claim_long(&self, len: usize, until: Until) -> Result<(Claim, usize), Stop> {
+        let attachment = &self.end.attachment;
+        let max = self.max_len();
+        if len > max {
+            return Err(Stop::TooLarge { len, max });
+        }
+        let me = self.end.me()?;
+        attachment.bodies().expect(&self.rotation, len, me)?;
+        let claim = self.claim_open(until)?;
+        let position = self.end.core.positions().at(claim.lap, claim.index);
+        let body = attachment.bodies().obtain(&self.rotation, position, len, me).inspect_err(|_| {
+            self.end.core.abort(claim);
+            self.end.freed();
+        })?;
+        Ok((claim, body))
     }
-    end.core.commit(claim);
-    notes.0.set(claim.index, (claim.lap as u32).wrapping_sub(notes.1));
-    if end.filled() { withdraw(end, claim) } else { Ok(()) }
+
+    /// Claims a slot, in a ring that is not closed.
+    #[inline]
+    fn claim_open(&self, until: Until) -> Result<Claim, Stop> {
+        if wait::is_closed(&self.end.core.shared().control().filled.0) {
+            return Err(Stop::Disconnected);
+        }
+        self.end.claim(until)
+    }
+
+    /// Commits a filled slot, notes that it was this handle's, and wakes receivers.
+    #[inline(always)]
+    fn publish(&self, claim: Claim) -> Result<(), Stop> {
+        let end = &self.end;
+        if mutant(Mutant::WakeFirst) {
+            end.filled();
+            end.core.commit(claim);
+            return Ok(());
+        }
+        end.core.commit(claim);
+        self.sent.set(claim.index, (claim.lap as u32).wrapping_sub(self.base));
+        if end.filled() { withdraw(end, claim) } else { Ok(()) }
+    }
 }
 
 /// A message committed into a closed ring: taken back, unless a receiver was quicker.
@@ -285,6 +316,52 @@ impl<M: Message + ?Sized> Clone for Sender<M> {
     }
 }
 
+impl<T> Sender<[T]>
+where
+    [T]: Message + KnownLayout<PointerMetadata = usize>,
+    T: Copy,
+{
+    /// Sends one message that is put together from `parts`: each is copied once, straight into the ring. Blocks while the ring
+    /// is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// ```
+    /// # let (tx, rx) = ringmail::mpmc::channel::<[u8]>(&ringmail::Options::new())?;
+    /// tx.send_parts(&[b"head", b"er and ", b"payload"])?;
+    /// assert_eq!(&*rx.recv()?, b"header and payload");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_parts(&self, parts: &[&[T]]) -> Result<(), SendError> {
+        Ok(self.put_parts(parts, Until::Forever)?)
+    }
+
+    /// Sends one message that is put together from `parts`, if there is room. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    pub fn try_send_parts(&self, parts: &[&[T]]) -> Result<(), TrySendError> {
+        Ok(self.put_parts(parts, Until::Now)?)
+    }
+
+    /// Sends one message that is put together from `parts`. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_parts_timeout(&self, parts: &[&[T]], timeout: Duration) -> Result<(), SendTimeoutError> {
+        Ok(self.put_parts(parts, Until::timeout(timeout))?)
+    }
+
+    fn put_parts(&self, parts: &[&[T]], until: Until) -> Result<(), Stop> {
+        let len = parts.iter().try_fold(0, |len: usize, part| len.checked_add(size_of_val(*part)));
+        self.lend(len, until)?.fill_parts(parts)
+    }
+}
+
 impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
@@ -293,30 +370,30 @@ impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
 
 /// A claimed slot, as a loan has it.
 #[derive(Debug)]
-pub struct Slot<'a> {
-    sender: &'a End,
-    notes: (&'a Notes, u32),
+pub struct Slot<'a, M: Message + ?Sized> {
+    sender: &'a Sender<M>,
     claim: Claim,
     me: u64,
-    sized: bool,
+    place: Place,
 }
 
-impl Lent for Slot<'_> {
-    #[inline]
+impl<M: Message + ?Sized> Lent for Slot<'_, M> {
+    #[inline(always)]
     fn commit(&mut self, len: usize) -> Result<(), Stop> {
-        if self.sender.is_inherited(self.me) {
+        let end = &self.sender.end;
+        if end.is_inherited(self.me) {
             return Err(Stop::Join(JoinError::Inherited));
         }
-        if !self.sized {
-            self.sender.core.shared().store_len(self.claim.index, len);
-        }
-        publish(self.sender, self.notes, self.claim)
+        self.place.describe::<M>(end.core.shared(), self.claim.index, len);
+        self.sender.publish(self.claim)
     }
 
     fn abort(&mut self) {
-        if !self.sender.is_inherited(self.me) {
-            self.sender.core.abort(self.claim);
-            self.sender.freed();
+        let end = &self.sender.end;
+        if !end.is_inherited(self.me) {
+            end.core.abort(self.claim);
+            end.freed();
+            end.attachment.leave_place(self.place);
         }
     }
 }

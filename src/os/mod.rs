@@ -7,7 +7,8 @@
 //! - [`fork`]: what a forked child must not inherit: descriptors that prove life, and the memory of having joined.
 //! - [`futex`]: sleeping and waking across processes, and a barrier that reaches all of them.
 //! - [`clock`]: a cheap coarse clock.
+//! - [`cache`]: how large the processor's caches are.
 
 mod linux;
 
-pub use linux::{clock, file, fork, futex, lock};
+pub use linux::{cache, clock, file, fork, futex, lock};

@@ -121,7 +121,8 @@ pub struct Taken {
     pub index: usize,
     /// How often it was delivered before.
     pub attempt: u64,
-    pub(super) lap: u64,
+    /// The lap of the message.
+    pub lap: u64,
 }
 
 /// What a step of a walk over the slots came to.
@@ -256,6 +257,16 @@ impl<S: Shared> Core<S> {
     pub fn is_unacknowledged(&self, index: usize, lap: u32) -> bool {
         let word = Word(self.shared.word(index).load(Acquire));
         matches!(word.phase(), Phase::Ready | Phase::Reading) && word.lap_near(0) as u32 == lap
+    }
+
+    /// Whether the message at `position` is in the ring, or being filled in. Of the position the low
+    /// [`POSITION_BITS`](super::body::POSITION_BITS) count.
+    pub fn is_current(&self, position: u64) -> bool {
+        let index = self.ring.index(self.ring.sound(position));
+        let word = Word(self.shared.word(index).load(Acquire));
+        // Of the lap, a body's word has at least so many bits, and a slot's one more.
+        let apart = (word.lap_near(0) ^ self.ring.lap(position)) & ((1 << 39) - 1);
+        word.phase() != Phase::Empty && apart == 0
     }
 
     /// The true tail, walked to from its hint; a few slots beyond where somebody claims meanwhile.

@@ -228,6 +228,17 @@ impl<S: Shared> Consumer<S> {
     }
 }
 
+/// Whether a message at `position` is in the ring, from `head` on, and before `end` if that is known: the position at which
+/// its only sender is. Of positions the low [`POSITION_BITS`](super::body::POSITION_BITS) count.
+pub fn is_current(position: u64, head: u64, end: Option<u64>) -> bool {
+    const MASK: u64 = (1 << super::body::POSITION_BITS) - 1;
+    let ahead = position.wrapping_sub(head) & MASK;
+    match end {
+        Some(end) => ahead < end.wrapping_sub(head) & MASK,
+        None => ahead <= MASK / 2,
+    }
+}
+
 /// Acknowledges every message before `position`: for the receiver, and for what it handed out.
 #[inline]
 pub fn acknowledge(shared: &impl Shared, position: u64) {

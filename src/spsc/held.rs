@@ -113,7 +113,7 @@ impl Desk {
                     return Ok((handed, end.ring.index(handed.start)));
                 }
                 counters.dropped.fetch_add(1, Relaxed);
-                settle(end, ledger.map(|ledger| &**ledger), handed);
+                settle::<[u8]>(end, ledger.map(|ledger| &**ledger), handed);
             }
         };
         end.attachment.persist(end.waiter(Aim::Message, position), until, attempt)
@@ -156,10 +156,11 @@ fn count_again(end: &End, start: u64) -> u64 {
     attempts
 }
 
-/// Acknowledges one message.
+/// Acknowledges one message, of type `M` or another that may be longer.
 #[inline(always)]
-fn settle(end: &End, ledger: Option<&Ledger>, handed: Handed) {
+fn settle<M: Message + ?Sized>(end: &End, ledger: Option<&Ledger>, handed: Handed) {
     match ledger {
+        None if end.slots.have_bodies_for::<M>() => end.attachment.acknowledge_before(handed.end),
         None => acknowledge(&end.slots, handed.end),
         Some(ledger) => untangle(end, ledger, handed.start, handed.end),
     }
@@ -171,23 +172,24 @@ fn settle(end: &End, ledger: Option<&Ledger>, handed: Handed) {
 #[inline(never)]
 fn untangle(end: &End, ledger: &Ledger, start: u64, after: u64) {
     let handed = Handed { start, end: after, redelivered: 0 };
-    ledger.settle(handed, |floor| acknowledge(&end.slots, floor));
+    ledger.settle(handed, |floor| end.attachment.acknowledge_before(floor));
 }
 
 /// A message as the receiver holds it.
 #[derive(Debug)]
-pub struct Held<'a> {
+pub struct Held<'a, M: ?Sized> {
     pub(super) desk: &'a mut Desk,
     pub(super) handed: Handed,
+    pub(super) _message: PhantomData<fn(&M)>,
 }
 
-impl Hold for Held<'_> {
+impl<M: Message + ?Sized> Hold for Held<'_, M> {
     type Owned = OwnedHeld;
 
     #[inline(always)]
     fn acknowledge(self) {
         if !self.desk.end.is_inherited() {
-            settle(&self.desk.end, self.desk.open_ledger(), self.handed);
+            settle::<M>(&self.desk.end, self.desk.open_ledger(), self.handed);
         }
     }
 
@@ -236,8 +238,7 @@ impl Hold for OwnedHeld {
 
     fn acknowledge(self) {
         if !self.is_inherited() {
-            let slots = self.attachment.slots();
-            self.ledger.settle(self.handed, |floor| acknowledge(&slots, floor));
+            self.ledger.settle(self.handed, |floor| self.attachment.acknowledge_before(floor));
             self.attachment.announce(Role::Sender);
         }
     }
@@ -302,11 +303,14 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
         let index = self.desk.end.ring.index(self.position(place));
-        (self.desk.end.slots.payload(index), self.desk.end.slots.len::<M>(index))
+        self.desk.end.slots.message::<M>(index)
     }
 
     #[inline]
     fn straight(&self, place: usize) -> (usize, usize) {
+        if self.desk.end.slots.have_bodies_for::<M>() {
+            return (1, 0);
+        }
         let ring = self.desk.end.ring;
         let to_lap = ring.capacity() as usize - ring.index(self.position(place));
         (to_lap.min(self.count - place), self.desk.end.slots.payload_stride())
@@ -320,7 +324,7 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     fn acknowledge(&mut self) {
         if !self.desk.end.is_inherited() {
             let all = Handed { end: self.end, ..self.first };
-            settle(&self.desk.end, self.desk.open_ledger(), all);
+            settle::<M>(&self.desk.end, self.desk.open_ledger(), all);
         }
     }
 

@@ -179,6 +179,9 @@ impl<M: Message + ?Sized> Receiver<M> {
     where
         M: Sized,
     {
+        if self.desk.end.slots.have_bodies_for::<M>() {
+            return self.pull_slow(until);
+        }
         match self.desk.pass(|slots, index| slots.read::<M>(index)) {
             Some(value) => Ok(value),
             None => self.pull_slow(until),
@@ -191,18 +194,16 @@ impl<M: Message + ?Sized> Receiver<M> {
     where
         M: Sized,
     {
-        let mut value = M::new_zeroed();
-        received::copy_out(self.get(until)?, &mut value)?;
-        Ok(value)
+        received::copy(self.get(until)?)
     }
 
     #[inline(always)]
     fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
         let (handed, index) = self.desk.next(until)?;
-        let slots = self.desk.end.slots;
-        let held = Held { desk: &mut self.desk, handed };
+        let (start, len) = self.desk.end.slots.message::<M>(index);
+        let held = Held { desk: &mut self.desk, handed, _message: PhantomData };
         // SAFETY: the message is the receiver's until `held` is released, and aligned for `M`.
-        let message = unsafe { Received::new(slots.payload(index), slots.len::<M>(index), held) };
+        let message = unsafe { Received::new(start, len, held) };
         message.ok_or(Stop::Corrupt)
     }
 

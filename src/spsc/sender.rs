@@ -6,8 +6,9 @@ use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
+use crate::ring::body::Rotation;
 use crate::ring::spsc::Producer;
-use crate::slots::Slots;
+use crate::slots::{Place, Slots};
 use crate::sync::{Mutant, mutant};
 use crate::wait::Look;
 use std::borrow::Borrow;
@@ -23,12 +24,15 @@ use zerocopy::KnownLayout;
 pub struct Sender<M: Message + ?Sized> {
     end: End,
     producer: Producer<Slots>,
+    /// Which bodies it goes round in.
+    rotation: Rotation,
     _message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn new(end: End) -> Self {
-        Self { producer: Producer::resume(end.slots, end.ring), end, _message: PhantomData }
+        let producer = resume(&end);
+        Self { producer, end, rotation: Rotation::default(), _message: PhantomData }
     }
 
     /// Sends a copy of `message`. Blocks while the ring is full.
@@ -89,15 +93,17 @@ impl<M: Message + ?Sized> Sender<M> {
         let mut messages = messages.into_iter();
         let mut sent = 0;
         while let Some(first) = messages.next() {
-            let (published, stop) = match self.room(messages.size_hint().0) {
-                Ok(room) => self.fill(first, &mut messages, room),
-                Err(stop) => (0, Err(stop)),
-            };
-            if published > 0 {
-                self.publish(published).map_err(|stop| SendManyError { sent, error: stop.into() })?;
+            let fail = |sent| move |stop: Stop| SendManyError { sent, error: stop.into() };
+            let room = self.room(messages.size_hint().0).map_err(fail(sent))?;
+            let (filled, long) = self.fill(first, &mut messages, room);
+            if filled > 0 {
+                self.publish(filled).map_err(fail(sent))?;
+                sent += filled as usize;
             }
-            sent += published as usize;
-            stop.map_err(|stop| SendManyError { sent, error: stop.into() })?;
+            if let Some(long) = long {
+                self.put(long.borrow(), Until::Forever).map_err(fail(sent))?;
+                sent += 1;
+            }
         }
         Ok(sent)
     }
@@ -115,6 +121,9 @@ impl<M: Message + ?Sized> Sender<M> {
     where
         M: Sized,
     {
+        if self.end.slots.have_bodies_for::<M>() {
+            return self.send_many(messages).map(|_| ());
+        }
         let mut sent = 0;
         while sent < messages.len() {
             let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
@@ -245,15 +254,11 @@ impl<M: Message + ?Sized> Sender<M> {
         !self.is_full()
     }
 
-    #[inline]
-    fn fits(&self, message: &M) -> Result<(), Stop> {
-        let (len, max) = (size_of_val(message), self.end.slots.max_len());
-        if const { message::is_sized::<M>() } || len <= max { Ok(()) } else { Err(Stop::TooLarge { len, max }) }
-    }
-
     #[inline(always)]
     fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
-        self.fits(message)?;
+        if !self.end.slots.fits_in_slot(message) {
+            return self.put_long(message, until);
+        }
         let index = self.claim(until)?;
         let position = self.producer.tail();
         if mutant(Mutant::PublishFirst) {
@@ -281,7 +286,7 @@ impl<M: Message + ?Sized> Sender<M> {
     fn claim_slow(&mut self, until: Until) -> Result<usize, Stop> {
         if self.end.is_inherited() {
             self.end.join(until)?;
-            self.producer = Producer::resume(self.end.slots, self.end.ring);
+            self.producer = resume(&self.end);
         }
         let (end, producer) = (&self.end, &mut self.producer);
         if end.attachment.is_closed() {
@@ -305,9 +310,9 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.producer.room((more as u64).saturating_add(1)))
     }
 
-    /// Fills up to `room` slots, from `next` on; says how many, and what was wrong with the message after them.
+    /// Fills up to `room` slots, from `next` on, up to a message that is too long for a slot: says how many, and which that is.
     #[inline]
-    fn fill<T: Borrow<M>>(&self, next: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Result<(), Stop>) {
+    fn fill<T: Borrow<M>>(&self, next: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Option<T>) {
         let slots = self.end.slots;
         let mut next = Some(next);
         let mut count = 0;
@@ -316,30 +321,96 @@ impl<M: Message + ?Sized> Sender<M> {
             let index = self.producer.slot(count);
             let straight = (room - count).min(self.end.ring.capacity() - index as u64);
             for index in index..index + straight as usize {
-                let Some(message) = next.take().or_else(|| rest.next()) else { return (count, Ok(())) };
-                let message = message.borrow();
-                if let Err(stop) = self.fits(message) {
-                    return (count, Err(stop));
+                let Some(message) = next.take().or_else(|| rest.next()) else { return (count, None) };
+                if !slots.fits_in_slot(message.borrow()) {
+                    return (count, Some(message));
                 }
                 // SAFETY: the slot is the sender's, within the room, and the length was checked.
-                unsafe { slots.write(index, message) };
+                unsafe { slots.write(index, message.borrow()) };
                 count += 1;
             }
         }
-        (count, Ok(()))
+        (count, None)
     }
 
+    /// Sends what is too long for a slot, or for the ring.
+    #[inline(never)]
+    fn put_long(&mut self, message: &M, until: Until) -> Result<(), Stop> {
+        self.lend(Some(size_of_val(message)), until)?.fill(message)
+    }
+
+    #[inline]
     fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
-        let max = self.end.slots.max_len();
         let len = len.unwrap_or(usize::MAX);
+        let (index, start, place) = if len <= self.end.slots.inline_len() {
+            let index = self.claim(until)?;
+            (index, self.end.slots.payload(index), Place::SLOT)
+        } else {
+            let (index, body) = self.claim_long(len, until)?;
+            (index, self.end.slots.body_start(body), Place::in_body(body))
+        };
+        let slot = Slot { end: &self.end, producer: &mut self.producer, index, place, _message: PhantomData };
+        // SAFETY: the slot is the sender's, and there is room for `len` bytes at `start`, aligned for `M`.
+        unsafe { Loan::new(start, len, slot) }
+    }
+
+    /// The next slot, and a body for what is too long for it.
+    #[cold]
+    #[inline(never)]
+    fn claim_long(&mut self, len: usize, until: Until) -> Result<(usize, usize), Stop> {
+        let max = self.max_len();
         if len > max {
             return Err(Stop::TooLarge { len, max });
         }
         let index = self.claim(until)?;
-        let start = self.end.slots.payload(index);
-        let slot = Slot { end: &self.end, producer: &mut self.producer, index, sized: message::is_sized::<M>() };
-        // SAFETY: the slot is the sender's, has room for `len` bytes and is aligned for `M`.
-        unsafe { Loan::new(start, len, slot) }
+        let body = self.end.attachment.body_at(&self.rotation, self.producer.tail(), len)?;
+        Ok((index, body))
+    }
+}
+
+impl<T> Sender<[T]>
+where
+    [T]: Message + KnownLayout<PointerMetadata = usize>,
+    T: Copy,
+{
+    /// Sends one message that is put together from `parts`: each is copied once, straight into the ring. Blocks while the ring
+    /// is full.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    ///
+    /// ```
+    /// # let (mut tx, mut rx) = ringmail::spsc::channel::<[u8]>(&ringmail::Options::new())?;
+    /// tx.send_parts(&[b"head", b"er and ", b"payload"])?;
+    /// assert_eq!(&*rx.recv()?, b"header and payload");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_parts(&mut self, parts: &[&[T]]) -> Result<(), SendError> {
+        Ok(self.put_parts(parts, Until::Forever)?)
+    }
+
+    /// Sends one message that is put together from `parts`, if there is room. Never blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_send`](Self::try_send).
+    pub fn try_send_parts(&mut self, parts: &[&[T]]) -> Result<(), TrySendError> {
+        Ok(self.put_parts(parts, Until::Now)?)
+    }
+
+    /// Sends one message that is put together from `parts`. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_parts_timeout(&mut self, parts: &[&[T]], timeout: Duration) -> Result<(), SendTimeoutError> {
+        Ok(self.put_parts(parts, Until::timeout(timeout))?)
+    }
+
+    fn put_parts(&mut self, parts: &[&[T]], until: Until) -> Result<(), Stop> {
+        let len = parts.iter().try_fold(0, |len: usize, part| len.checked_add(size_of_val(*part)));
+        self.lend(len, until)?.fill_parts(parts)
     }
 }
 
@@ -347,6 +418,15 @@ impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
     }
+}
+
+/// Where a new holder of the role goes on.
+fn resume(end: &End) -> Producer<Slots> {
+    let mut producer = Producer::resume(end.slots, end.ring);
+    if end.attachment.is_closed() {
+        producer.end();
+    }
+    producer
 }
 
 /// Wakes the receiver after a commit.
@@ -364,27 +444,27 @@ fn after_close(producer: &mut Producer<Slots>) -> Result<(), Stop> {
 
 /// The slot at the tail, as a loan has it.
 #[derive(Debug)]
-pub struct Slot<'a> {
+pub struct Slot<'a, M: ?Sized> {
     end: &'a End,
     producer: &'a mut Producer<Slots>,
     index: usize,
-    sized: bool,
+    place: Place,
+    _message: PhantomData<fn(&M)>,
 }
 
-impl Lent for Slot<'_> {
+impl<M: Message + ?Sized> Lent for Slot<'_, M> {
     #[inline]
     fn commit(&mut self, len: usize) -> Result<(), Stop> {
         if self.end.is_inherited() {
             return Err(Stop::Join(JoinError::Inherited));
         }
-        if !self.sized {
-            self.end.slots.store_len(self.index, len);
-        }
+        self.place.describe::<M>(&self.end.slots, self.index, len);
         self.producer.commit_one(self.producer.tail());
         announce(self.end, self.producer)
     }
 
     fn abort(&mut self) {
-        // Nothing was said of the slot yet: the next message simply overwrites it.
+        // Nothing was said of the slot yet: the next message simply overwrites it. Its body counts as the next one's, until
+        // that is sent, for all but this sender.
     }
 }

@@ -45,4 +45,8 @@ pub enum Mutant {
     WakeFirst,
     /// Of all sleepers one is woken.
     WakeOne,
+    /// A body is claimed without a look whether somebody else just did.
+    BlindClaim,
+    /// A body whose memory somebody died giving back is taken for one with memory.
+    TrustTrimmer,
 }

@@ -312,3 +312,17 @@ impl Seeded {
         (self.0 % bound as u64) as usize
     }
 }
+
+/// Mounts a memory file system of `bytes` over `directory`, for this process and its children alone.
+pub fn mount_small(directory: &str, bytes: usize) -> std::io::Result<()> {
+    let done = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
+    // SAFETY: this process has no other thread that cares which file systems it sees.
+    done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
+    let options = std::ffi::CString::new(format!("size={bytes}"))?;
+    let directory = std::ffi::CString::new(directory)?;
+    let (none, root, tmpfs) = (std::ptr::null(), c"/".as_ptr(), c"tmpfs".as_ptr());
+    // SAFETY: valid strings; nothing of it is seen outside this process.
+    done(unsafe { libc::mount(none, root, none, libc::MS_REC | libc::MS_PRIVATE, none.cast()) })?;
+    // SAFETY: as above.
+    done(unsafe { libc::mount(tmpfs, directory.as_ptr(), tmpfs, 0, options.as_ptr().cast()) })
+}

@@ -2,7 +2,7 @@
 
 use crate::error::OpenError;
 use crate::sync::point;
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw};
 use rustix::fs::{self, AtFlags, CWD, FallocateFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 use std::io;
@@ -30,7 +30,7 @@ pub fn seal_size(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// A segment in the directory of `path` that has no name yet.
 pub fn unnamed(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mode = Mode::from_raw_mode(mode);
     let fd = fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
     // The mask of the process must not narrow what the caller asked for.
@@ -90,16 +90,40 @@ pub fn unlink(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Gives the file `len` bytes that are really there: a full file system is an error now, not a `SIGBUS` at some later touch.
-pub fn allocate(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+/// Bytes that are allocated in one system call: a signal makes it forget what it did, so it must end some time.
+const STEP: u64 = 64 << 20;
+
+/// Gives the file `len` bytes from `offset` on that are really there: a full file system is an error now, not a `SIGBUS` at some
+/// later touch.
+pub fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
     point();
     // The file system fills up page by page before it says no; asking first spares everybody else that.
     let room = fs::fstatvfs(fd)?;
     if room.f_blocks > 0 && len > room.f_bavail.saturating_mul(room.f_frsize) {
         return Err(Errno::NOSPC.into());
     }
+    let mut done = 0;
+    while done < len {
+        let step = STEP.min(len - done);
+        match fs::fallocate(fd, FallocateFlags::empty(), offset + done, step) {
+            Ok(()) => done += step,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Makes the file `len` bytes long, without any memory behind what is new.
+pub fn set_len(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    Ok(fs::ftruncate(fd, len)?)
+}
+
+/// Gives the memory of `len` bytes from `offset` on back to the system. They read as zero.
+pub fn punch(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
+    point();
     loop {
-        match fs::fallocate(fd, FallocateFlags::empty(), 0, len) {
+        match fs::fallocate(fd, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len) {
             Err(Errno::INTR) => {}
             result => return Ok(result?),
         }
@@ -134,15 +158,29 @@ pub fn write_start(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Maps the whole file, shared, and touches every page first if asked to.
-pub fn map(fd: BorrowedFd<'_>, len: u64, prefault: bool) -> io::Result<MmapRaw> {
+/// Maps the whole file, shared. Of what lies behind `dense_len` nothing goes into a core dump: a dump would touch it all.
+pub fn map(fd: BorrowedFd<'_>, len: u64, dense_len: u64) -> io::Result<MmapRaw> {
     let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut options = MmapOptions::new();
-    options.len(len);
-    if prefault {
-        options.populate();
+    let map = MmapOptions::new().len(len).map_raw(fd.as_fd().as_raw_fd())?;
+    let dense = (dense_len as usize).next_multiple_of(rustix::param::page_size());
+    if dense < len {
+        // Only advice: a dump without it is long, not wrong. The same for huge pages, where the system leaves them to us.
+        let _ = map.advise_range(Advice::DontDump, dense, len - dense);
+        let _ = map.advise_range(Advice::HugePage, dense, len - dense);
     }
-    options.map_raw(fd.as_fd().as_raw_fd())
+    Ok(map)
+}
+
+/// Touches every page of a range of a mapping, so that nobody stumbles over them one by one later.
+pub fn populate(map: &MmapRaw, offset: u64, len: u64) {
+    // Only advice: where the kernel does not know it, pages come as they are touched.
+    let _ = map.advise_range(Advice::PopulateWrite, offset as usize, len as usize);
+}
+
+/// Writes everything to the disk that the file is on, if it is on one.
+pub fn sync(map: &MmapRaw, fd: BorrowedFd<'_>) -> io::Result<()> {
+    map.flush()?;
+    Ok(fs::fdatasync(fd)?)
 }
 
 /// The names of the segments there are, in no order.

@@ -1,0 +1,262 @@
+//! The memory of long messages: committed when it is needed, used again while it is warm, and given back.
+//!
+//! # What may be touched
+//!
+//! Nobody touches a body beyond its watermark (`committed`): memory is really there up to it, so no touch can be a `SIGBUS`,
+//! however full the file system is. The watermark is written by the body's user alone. It is raised after memory was
+//! committed and lowered after it was given back; a user who dies in between leaves a watermark that is too low, which costs
+//! nothing, or one that is too high in a body that still names him as its trimmer, which nobody trusts (see `ring::body`).
+//!
+//! # How much stays
+//!
+//! Whoever acknowledges a message and finds more committed than `retain` gives that much of its body back, at once. What
+//! senders leave who gave up or died goes the same way when somebody [tidies up](Bodies::tidy).
+
+use crate::error::Stop;
+use crate::layout::{Memory, PAGE};
+use crate::os::cache;
+use crate::owner::Owner;
+use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::segment::Segment;
+use crate::slots::Slots;
+use crate::sync::Ordering::*;
+
+/// The memory that a ring should go round in, where the caches are not known: 4 MiB.
+const FOOTPRINT: u64 = 4 << 20;
+
+/// The bodies of one ring.
+#[derive(Debug)]
+pub struct Bodies {
+    /// Bytes that are best gone round in. What fits into the second level is still dirty in the *other* processor's when
+    /// it is written again (8 GB/s); what does not fit into the last comes from memory (4 to 10). Between the two it is 40.
+    footprint: u64,
+    retain: u64,
+    count: usize,
+    stride: u64,
+    /// Offset of the first body in the segment.
+    start: u64,
+}
+
+impl Bodies {
+    /// The bodies of `segment`.
+    pub fn new(segment: &Segment) -> Self {
+        let header = segment.header();
+        let between = |(second, last): (u64, u64)| second.saturating_mul(last).isqrt();
+        Self {
+            footprint: cache::sizes().map_or(FOOTPRINT, between).clamp(1 << 20, 32 << 20),
+            retain: header.retain,
+            count: header.bodies as usize,
+            stride: header.body_stride,
+            start: header.bodies_start(),
+        }
+    }
+
+    /// With what it takes to use them.
+    pub fn of<'a, T: Tenancy>(&'a self, segment: &'a Segment, slots: Slots, tenancy: &'a T) -> Access<'a, T> {
+        Access { bodies: self, segment, pool: Pool::new(slots, self.count), slots, tenancy }
+    }
+
+    /// How many bodies of messages of `len` bytes suit the caches.
+    fn fitting(&self, len: usize) -> usize {
+        (self.footprint / (len as u64).next_multiple_of(PAGE).max(PAGE)).max(1) as usize
+    }
+}
+
+/// The bodies of a ring, with what one process knows of who is where in it.
+#[derive(Debug)]
+pub struct Access<'a, T> {
+    bodies: &'a Bodies,
+    segment: &'a Segment,
+    slots: Slots,
+    pool: Pool<Slots>,
+    tenancy: &'a T,
+}
+
+impl<T: Tenancy> Access<'_, T> {
+    /// A body with memory for `len` bytes, for the message at `position`, which the caller has.
+    pub fn obtain(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Result<usize, Stop> {
+        let body = self.find(rotation, position, len, me);
+        rotation.is_starved.set(body.is_none().into());
+        body.ok_or(Stop::NoSpace { needed: len })
+    }
+
+    /// Says at once that there is no memory, to a caller who was told so before and has no position yet: one that is given
+    /// back unused is not free again before all messages in front of it are received.
+    pub fn expect(&self, rotation: &Rotation, len: usize, me: Owner) -> Result<(), Stop> {
+        if rotation.is_starved.get() == 0 || self.is_there(len, me) {
+            return Ok(());
+        }
+        self.tidy(0, me);
+        if self.is_there(len, me) { Ok(()) } else { Err(Stop::NoSpace { needed: len }) }
+    }
+
+    /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now.
+    fn is_there(&self, len: usize, me: Owner) -> bool {
+        let is_free = |body: &usize| !self.pool.is_in_use(*body, self.tenancy);
+        let mut free = (0..self.bodies.count).filter(is_free).peekable();
+        let first = free.peek().copied();
+        let has_memory = free.any(|body| self.watermark(body) >= len as u64);
+        has_memory || first.is_some_and(|body| self.commit_unused(body, len, me))
+    }
+
+    /// Commits memory to a body that is in nobody's use.
+    fn commit_unused(&self, body: usize, len: usize, me: Owner) -> bool {
+        if self.pool.seize(body, me, self.tenancy) != Some(Seized::Sound) {
+            return false;
+        }
+        let done = self.commit(body, len);
+        self.pool.release(body);
+        done
+    }
+
+    fn find(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Option<usize> {
+        let fitting = self.bodies.fitting(len);
+        let claim = || self.pool.claim(rotation, fitting, position, self.tenancy);
+        // There are more bodies than can be in use at once, unless many were left by those who died giving memory back.
+        let body = claim().or_else(|| {
+            self.tidy(u64::MAX, me);
+            claim()
+        })?;
+        if self.commit(body, len) {
+            return Some(body);
+        }
+        // The file system is full. Some other body may have the memory already, or memory to give back.
+        self.pool.release(body);
+        let has_memory = |body| self.watermark(body) >= len as u64;
+        if let Some(body) = self.pool.claim_any(position, self.tenancy, has_memory) {
+            // Looked at again: what it had before it was claimed, it may have lost.
+            if has_memory(body) {
+                return Some(body);
+            }
+            self.pool.release(body);
+        }
+        self.tidy(0, me);
+        let body = claim()?;
+        if self.commit(body, len) {
+            return Some(body);
+        }
+        self.pool.release(body);
+        None
+    }
+
+    /// Commits memory to the bodies that messages of `len` bytes would first go round in, as far as it may stay.
+    pub fn prefault(&self, len: usize) {
+        let mut total = 0;
+        for body in 0..self.bodies.fitting(len).min(self.bodies.count) {
+            total += len as u64;
+            // Nobody else is in a ring that is just being made, and memory that is not there comes later.
+            if total > self.bodies.retain || !self.commit(body, len) {
+                return;
+            }
+        }
+    }
+
+    /// Whether more is committed than stays.
+    pub fn is_over(&self) -> bool {
+        self.memory().committed.load(Relaxed) > self.bodies.retain
+    }
+
+    /// Gives memory of a body back that was just left, if more is committed than stays.
+    pub fn trim(&self, body: usize, me: Owner) {
+        let over = self.recount().saturating_sub(self.bodies.retain);
+        if over > 0 {
+            self.give_back(body, over, me);
+        }
+    }
+
+    /// Gives back what bodies in nobody's use have, until no more than `goal` is committed; and clears up behind those who
+    /// died giving back.
+    pub fn tidy(&self, goal: u64, me: Owner) {
+        let mut over = self.recount().saturating_sub(goal);
+        for body in (0..self.bodies.count).rev() {
+            let is_worth = over > 0 && self.watermark(body) > 0;
+            if is_worth || self.pool.is_in_doubt(body, self.tenancy) {
+                over = over.saturating_sub(self.give_back(body, over, me));
+            }
+        }
+    }
+
+    /// Bytes that stay when nobody uses them.
+    pub fn retain(&self) -> u64 {
+        self.bodies.retain
+    }
+
+    /// Bytes committed to bodies, by their watermarks.
+    pub fn committed(&self) -> u64 {
+        (0..self.bodies.count).map(|body| self.watermark(body)).sum()
+    }
+
+    /// Bytes committed to bodies that are in use.
+    pub fn in_use(&self) -> u64 {
+        let used = (0..self.bodies.count).filter(|&body| self.pool.is_in_use(body, self.tenancy));
+        used.map(|body| self.watermark(body)).sum()
+    }
+
+    /// The most there was ever committed to bodies.
+    pub fn high_water(&self) -> u64 {
+        self.memory().high_water.load(Relaxed)
+    }
+
+    /// Makes sure that memory is behind the first `len` bytes of a body that the caller has.
+    fn commit(&self, body: usize, len: usize) -> bool {
+        let have = self.watermark(body);
+        if len as u64 <= have {
+            return true;
+        }
+        let have = have / PAGE * PAGE;
+        let want = (len as u64).next_multiple_of(PAGE);
+        if self.segment.commit(self.offset(body) + have, want - have).is_err() {
+            return false;
+        }
+        // First the count, then the watermark: who dies in between leaves a count that is too high, and that is noticed.
+        let committed = self.memory().committed.fetch_add(want - have, Relaxed).wrapping_add(want - have);
+        self.memory().high_water.fetch_max(committed, Relaxed);
+        self.slots.body(body).committed.store(want, Release);
+        true
+    }
+
+    /// Gives up to `most` bytes of a body back, unless somebody uses it; returns how many.
+    fn give_back(&self, body: usize, most: u64, me: Owner) -> u64 {
+        let Some(seized) = self.pool.seize(body, me, self.tenancy) else { return 0 };
+        let had = self.watermark(body);
+        let keep = match seized {
+            Seized::Sound => had.saturating_sub(most) / PAGE * PAGE,
+            // How far the dead one came, nobody knows.
+            Seized::InDoubt => 0,
+        };
+        let gone = keep < had && self.segment.give_back(self.offset(body) + keep, had - keep).is_ok();
+        if gone || seized == Seized::InDoubt {
+            self.slots.body(body).committed.store(keep, Release);
+            self.memory().committed.fetch_sub(had - keep, Relaxed);
+        }
+        self.pool.release(body);
+        if gone { had - keep } else { 0 }
+    }
+
+    /// Bytes committed, by the count; put right where it says that it is too much.
+    fn recount(&self) -> u64 {
+        let counted = self.memory().committed.load(Relaxed);
+        if counted <= self.bodies.retain {
+            return counted;
+        }
+        let committed = self.committed();
+        if committed < counted {
+            // In vain if somebody commits or gives back just now: it will be noticed again.
+            let _ = self.memory().committed.compare_exchange(counted, committed, Relaxed, Relaxed);
+        }
+        committed
+    }
+
+    /// Bytes of a body that are really there. Whatever somebody out of line wrote, nobody goes beyond the body's own range.
+    fn watermark(&self, body: usize) -> u64 {
+        self.slots.body(body).committed.load(Relaxed).min(self.bodies.stride)
+    }
+
+    fn memory(&self) -> &Memory {
+        &self.slots.control().memory.0
+    }
+
+    fn offset(&self, body: usize) -> u64 {
+        self.bodies.start + body as u64 * self.bodies.stride
+    }
+}

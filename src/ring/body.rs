@@ -1,0 +1,221 @@
+//! Which bodies are whose: room for messages that are too long to lie with their slot.
+//!
+//! A body does not belong to a slot. A sender who has claimed a slot and must say more than fits there claims a body, writes
+//! into it, and notes its number with the slot. Bodies outnumber the slots; the few that have just been read are used again
+//! first, because what was just touched is still in the cache.
+//!
+//! A word for each body says who uses it:
+//!
+//! ```text
+//! | 63                 1 | 0 |
+//! | position (low 63)    | 1 |   the message sent at that position
+//! | owner           | 1  | 0 |   a participant who gives its memory back
+//! | 0                    | 0 |   nobody, ever
+//! ```
+//!
+//! # Why it holds
+//!
+//! *Nothing is ever freed, so nothing can leak or be freed twice.* A body is in use while the message at the position that it
+//! names is in the ring: claimed, waiting or held. That is what the slots themselves say (in an spsc ring, head and tail). When
+//! the message is acknowledged, or its slot is given back or reaped, its body is free by that very store.
+//!
+//! *A free body stays free* until its word changes: a position, once past, never comes back. So who finds that a word names a
+//! position that is past, and then swaps exactly that word for the name of its own position, is the only one to do so.
+//! The claimer's own position is current all the while, because it has the slot.
+//!
+//! *What was read before is written after.* A receiver reads the body before it acknowledges (Release), and a claimer sees the
+//! acknowledgement (Acquire) before it takes the body.
+//!
+//! *Giving memory back is the one use without a position.* It names its participant, because whoever acknowledges a message
+//! has no position any more. If that one dies, whoever needs the body takes it over in the same way, under its own name, and
+//! first makes sure that nobody believes in memory that may be gone.
+//!
+//! A participant who is stopped in the middle keeps at most the bodies of its own messages, and one for each of its threads.
+
+use super::mpmc::Liveness;
+use crate::owner::Owner;
+use crate::sync::{AtomicU64, Mutant, Ordering::*, Private, mutant};
+
+/// Where the words of the bodies are.
+pub trait Shared {
+    /// The word of a body.
+    fn body(&self, index: usize) -> &AtomicU64;
+}
+
+/// What the ring knows of those who use bodies.
+pub trait Tenancy: Liveness {
+    /// Whether the message at that position, given in its low 63 bits, is in the ring, or being written.
+    fn is_current(&self, position: u64) -> bool;
+}
+
+/// Bits of a position that a body's word has room for.
+pub const POSITION_BITS: u32 = 63;
+
+/// What a body's word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name(pub u64);
+
+/// Who uses a body, by its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum User {
+    Nobody,
+    Message(u64),
+    Trimmer(Owner),
+}
+
+impl Name {
+    /// Nobody.
+    pub const NOBODY: Self = Self(0);
+
+    /// The message at a position.
+    pub const fn message(position: u64) -> Self {
+        Self(position << 1 | 1)
+    }
+
+    /// A participant who gives the memory back.
+    pub const fn trimmer(owner: Owner) -> Self {
+        Self(owner.bits() << 2 | 2)
+    }
+
+    const fn user(self) -> User {
+        match self.0 & 3 {
+            1 | 3 => User::Message(self.0 >> 1),
+            2 => User::Trimmer(Owner::from_bits(self.0 >> 2)),
+            _ => User::Nobody,
+        }
+    }
+}
+
+/// How a body was when it was taken to give its memory back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seized {
+    /// Its memory is what its watermark says.
+    Sound,
+    /// Somebody died giving it back: its memory may be gone.
+    InDoubt,
+}
+
+/// Where one sender is in its round over the bodies that it uses.
+#[derive(Debug, Default)]
+pub struct Rotation {
+    next: Private,
+    window: Private,
+    /// Not 0 when there was no memory for this sender's last message.
+    pub is_starved: Private,
+}
+
+/// Bodies in use that a sender passes by before it takes more of them into its round. Messages are mostly acknowledged in the
+/// order they were sent, so if the oldest is still in use, so are the others.
+const PASSED_BY: usize = 4;
+
+/// The bodies of one ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool<S> {
+    shared: S,
+    count: usize,
+}
+
+impl<S: Shared> Pool<S> {
+    /// `count` bodies.
+    pub fn new(shared: S, count: usize) -> Self {
+        Self { shared, count }
+    }
+
+    /// Claims a body for the message at `position`, which the caller has. `None` where all are in use.
+    ///
+    /// `fitting` is how many bodies of that message's length suit the caches: the round goes over as many, or as many as the
+    /// backlog needs.
+    pub fn claim(&self, rotation: &Rotation, fitting: usize, position: u64, tenancy: &impl Tenancy) -> Option<usize> {
+        let mut window = (rotation.window.get() as usize).max(fitting).clamp(1, self.count);
+        let mut next = rotation.next.get() as usize;
+        let mut claimed = None;
+        for _ in 0..PASSED_BY.min(window) {
+            if next >= window {
+                window = self.needed(window, tenancy).max(fitting).min(self.count);
+                next = 0;
+            }
+            next += 1;
+            if self.try_claim(next - 1, position, tenancy) {
+                claimed = Some(next - 1);
+                break;
+            }
+        }
+        if claimed.is_none() {
+            // More of them; in the end any that is free.
+            let rest = (window..self.count).chain(0..window);
+            claimed = rest.into_iter().find(|&index| self.try_claim(index, position, tenancy));
+            if let Some(index) = claimed {
+                window = window.max(index + 1);
+                next = index + 1;
+            }
+        }
+        rotation.window.set(window as u64);
+        rotation.next.set(next as u64);
+        claimed
+    }
+
+    /// Claims any free body that `suits`.
+    pub fn claim_any(
+        &self,
+        position: u64,
+        tenancy: &impl Tenancy,
+        mut suits: impl FnMut(usize) -> bool,
+    ) -> Option<usize> {
+        (0..self.count).find(|&index| suits(index) && self.try_claim(index, position, tenancy))
+    }
+
+    /// Takes a body that is in nobody's use, to give its memory back. The caller calls [`release`](Self::release) when it has.
+    pub fn seize(&self, index: usize, me: Owner, tenancy: &impl Tenancy) -> Option<Seized> {
+        let word = Name(self.shared.body(index).load(Acquire));
+        let seized = match word.user() {
+            User::Trimmer(owner) => tenancy.is_dead(owner).then_some(Seized::InDoubt),
+            _ => Self::is_free(word, tenancy).then_some(Seized::Sound),
+        };
+        seized.filter(|_| self.swap(index, word, Name::trimmer(me)))
+    }
+
+    /// Ends the use of a body that the caller has without a message.
+    pub fn release(&self, index: usize) {
+        self.shared.body(index).store(Name::NOBODY.0, Release);
+    }
+
+    /// Whether a body holds a message, or somebody gives its memory back.
+    pub fn is_in_use(&self, index: usize, tenancy: &impl Tenancy) -> bool {
+        !Self::is_free(Name(self.shared.body(index).load(Acquire)), tenancy)
+    }
+
+    /// Whether a body's memory may be gone although its watermark says otherwise: somebody died giving it back.
+    pub fn is_in_doubt(&self, index: usize, tenancy: &impl Tenancy) -> bool {
+        match Name(self.shared.body(index).load(Acquire)).user() {
+            User::Trimmer(owner) => tenancy.is_dead(owner),
+            _ => false,
+        }
+    }
+
+    fn try_claim(&self, index: usize, position: u64, tenancy: &impl Tenancy) -> bool {
+        let word = Name(self.shared.body(index).load(Acquire));
+        Self::is_free(word, tenancy) && self.swap(index, word, Name::message(position))
+    }
+
+    fn is_free(word: Name, tenancy: &impl Tenancy) -> bool {
+        match word.user() {
+            User::Nobody => true,
+            User::Message(position) => !tenancy.is_current(position),
+            User::Trimmer(_) => mutant(Mutant::TrustTrimmer),
+        }
+    }
+
+    fn swap(&self, index: usize, from: Name, to: Name) -> bool {
+        if mutant(Mutant::BlindClaim) {
+            self.shared.body(index).store(to.0, Release);
+            return true;
+        }
+        self.shared.body(index).compare_exchange(from.0, to.0, AcqRel, Relaxed).is_ok()
+    }
+
+    /// How many bodies a round needs, looking at those in it: as many as are in use, and a few to go on with.
+    fn needed(&self, window: usize, tenancy: &impl Tenancy) -> usize {
+        let in_use = (0..window).filter(|&index| self.is_in_use(index, tenancy)).count();
+        in_use + in_use / 4 + 1
+    }
+}

@@ -1,0 +1,339 @@
+//! Long messages: memory is committed when it is needed, used again while it is warm, and given back; and a full file system is an
+//! error of one send.
+
+#[macro_use]
+mod support;
+
+use ringmail::{Options, Redelivery, TrySendError};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use support::{Process, role, say};
+
+const LONG: usize = 100_000;
+const MIB: usize = 1 << 20;
+
+/// A ring of long messages that keeps what fits into `retain`.
+const fn options(capacity: usize, retain: usize) -> Options {
+    Options::new().capacity(capacity).max_len(64 * MIB).retain(retain).participants(8)
+}
+
+/// Bytes of memory that are really behind a ring.
+fn memory(ring: impl AsFd) -> u64 {
+    let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
+    file.metadata().unwrap().blocks() * 512
+}
+
+/// A message that says which it is in every byte, and where in each page.
+fn message(number: usize, len: usize) -> Vec<u8> {
+    let mut message = vec![number as u8; len];
+    for (page, bytes) in message.chunks_exact_mut(4096).enumerate() {
+        bytes[..8].copy_from_slice(&(number << 32 | page).to_le_bytes());
+    }
+    message
+}
+
+/// A directory of this test's own, gone at the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(what: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ringmail-test-{what}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+both! {
+    type Ring = flavour::Ring<[u8]>;
+
+    #[test]
+    fn child() {
+        let Some((role, args)) = role() else { return };
+        match role.as_str() {
+            "full" => full(&args[0]),
+            "die-holding" => {
+                let ring = Ring::open(&args[0]).unwrap();
+                let mut rx = ring.receiver().unwrap();
+                let held = rx.recv().unwrap();
+                assert_eq!(*held, *message(0, LONG));
+                say("holding");
+                loop { std::thread::park(); }
+            }
+            "die-lending" => {
+                let ring = Ring::open(&args[0]).unwrap();
+                let mut tx = ring.sender().unwrap();
+                let mut loan = tx.loan(LONG).unwrap();
+                loan.fill(1);
+                say("lending");
+                loop { std::thread::park(); }
+            }
+            _ => unreachable!("{role}"),
+        }
+    }
+
+    #[test]
+    fn short_and_long_messages_come_in_order_and_whole() {
+        let ring = Ring::anonymous(&options(4, MIB)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let lengths = [0, 1, 960, 961, 4096, 4097, LONG, 3, 2 * MIB, 64 * MIB, 5];
+        for lap in 0..3 {
+            for (number, &len) in lengths.iter().enumerate() {
+                let sent = message(number + lap, len);
+                tx.send(&sent).unwrap();
+                assert!(*rx.recv().unwrap() == *sent, "{len} bytes");
+            }
+        }
+        let error = tx.try_send(&vec![0; 64 * MIB + 1]).unwrap_err();
+        assert_eq!(error, TrySendError::TooLarge { len: 64 * MIB + 1, max: 64 * MIB });
+    }
+
+    #[test]
+    fn a_full_ring_of_long_messages_holds_each_in_a_body_of_its_own() {
+        let ring = Ring::anonymous(&options(40, 64 * MIB)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        for lap in 0..3 {
+            for number in 0..40 {
+                tx.try_send(&message(lap + number, LONG)).unwrap();
+            }
+            assert_eq!(tx.try_send(&message(0, LONG)), Err(TrySendError::Full));
+            for number in 0..40 {
+                assert!(*rx.try_recv().unwrap() == *message(lap + number, LONG), "message {number} of lap {lap}");
+            }
+        }
+        assert_eq!(ring.stats().high_water, ring.stats().committed, "kept, for less than is to be retained");
+    }
+
+    #[test]
+    fn all_ways_to_send_and_receive_long_messages() {
+        let ring = Ring::anonymous(&options(8, 64 * MIB)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let (short, long) = (message(1, 10), message(2, LONG));
+
+        let mut loan = tx.loan(LONG).unwrap();
+        assert!(loan.as_ptr().addr().is_multiple_of(64));
+        loan.copy_from_slice(&long);
+        loan.commit().unwrap();
+        let mut loan = tx.loan(LONG).unwrap();
+        loan[..10].copy_from_slice(&short);
+        loan.commit_len(10).unwrap();
+        drop(tx.loan(LONG).unwrap());
+        tx.send_parts(&[&long[..7], &[], &long[7..50_000], &long[50_000..]]).unwrap();
+        tx.send_many([&short[..], &long, &long, &short]).unwrap();
+        let mut buffer = vec![0; 2 * LONG];
+        for expected in [&long, &short] {
+            let len = rx.recv_into(&mut buffer).unwrap();
+            assert!(buffer[..len] == **expected);
+        }
+        let held = rx.recv().unwrap().into_owned();
+        assert!(*held == *long);
+        let batch = rx.recv_many(10).unwrap();
+        // In an spsc ring a message that is still out makes the next ones come alone.
+        for (place, message) in batch.iter().enumerate() {
+            assert!(*message == **[&short, &long, &long, &short][place]);
+        }
+        let rest = 4 - batch.len();
+        drop(batch);
+        drop(held);
+        assert_eq!(rx.try_iter().count(), rest);
+        assert_eq!(ring.stats().backlog, 0);
+    }
+
+    #[test]
+    fn sized_messages_can_be_long() {
+        let ring = flavour::Ring::<[u64; 1_000]>::anonymous(&Options::new().capacity(3)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        for lap in 0..20 {
+            tx.send(&[lap; 1_000]).unwrap();
+            tx.loan_uninit().unwrap().write([lap + 1; 1_000]).unwrap();
+            assert_eq!(rx.recv_copy().unwrap(), [lap; 1_000]);
+            assert_eq!(*rx.recv().unwrap(), [lap + 1; 1_000]);
+            tx.send_many([[lap; 1_000], [7; 1_000]]).unwrap();
+            let batch = rx.recv_many(2).unwrap();
+            assert_eq!(batch.iter().map(|message| message[999]).collect::<Vec<_>>(), [lap, 7]);
+        }
+    }
+
+    #[test]
+    fn arrays_lie_on_lines() {
+        let options = Options::new().capacity(4).max_len(MIB);
+        let ring = flavour::Ring::<[f32]>::anonymous(&options).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        for len in [1, 100, 240, 241, 10_000] {
+            let mut loan = tx.loan(len).unwrap();
+            assert!(loan.as_ptr().addr().is_multiple_of(64), "lent {len}");
+            loan.fill(len as f32);
+            loan.commit().unwrap();
+            let received = rx.recv().unwrap();
+            assert!(received.as_ptr().addr().is_multiple_of(64), "received {len}");
+            assert_eq!(*received, *vec![len as f32; len]);
+        }
+    }
+
+    #[test]
+    fn what_was_not_sent_for_long_costs_no_memory() {
+        let ring = Ring::anonymous(&Options::new().capacity(1000).max_len(16 << 30)).unwrap();
+        assert!(ring.stats().segment_len > 16_000_u64 << 30);
+        assert!(ring.stats().committed < 4 << 20);
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        tx.send(&message(1, LONG)).unwrap();
+        assert!(*rx.recv().unwrap() == *message(1, LONG));
+        assert!(memory(&ring) < 4 << 20);
+        assert!(memory(&ring) >= LONG as u64);
+    }
+
+    #[test]
+    fn what_is_not_retained_is_given_back_at_once() {
+        let ring = Ring::anonymous(&options(8, MIB)).unwrap();
+        let dense = ring.stats().committed;
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        for lap in 0..3 {
+            for number in 0..4 {
+                tx.send(&message(number, 8 * MIB)).unwrap();
+            }
+            let stats = ring.stats();
+            assert_eq!(stats.committed - dense, 32 << 20);
+            assert_eq!((stats.in_use, stats.high_water), (stats.committed, stats.committed));
+            assert!(memory(&ring) >= 32 << 20);
+            for number in 0..4 {
+                assert!(*rx.recv().unwrap() == *message(number, 8 * MIB), "message {number} of lap {lap}");
+            }
+            let stats = ring.stats();
+            assert_eq!(stats.committed - dense, 1 << 20, "what is to be retained");
+            assert_eq!(stats.in_use, dense);
+            assert!(memory(&ring) <= dense + (1 << 20));
+        }
+        // Nothing at all, if so it was asked.
+        let ring = Ring::anonymous(&options(8, 0)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        tx.send(&message(0, LONG)).unwrap();
+        drop(tx.loan(LONG).unwrap());
+        drop(rx.recv().unwrap());
+        tx.send(&message(1, LONG)).unwrap();
+        assert!(*rx.recv().unwrap() == *message(1, LONG));
+        drop(tx);
+        ring.recover().unwrap();
+        assert_eq!(ring.stats().committed, dense);
+    }
+
+    #[test]
+    fn a_ring_that_keeps_up_goes_round_in_little_memory() {
+        let ring = Ring::anonymous(&options(1000, 1 << 30)).unwrap();
+        let dense = ring.stats().committed;
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        for number in 0..300 {
+            tx.send(&message(number, MIB)).unwrap();
+            assert!(*rx.recv().unwrap() == *message(number, MIB));
+        }
+        // Never more than fits into a cache of the last level, and never each message in the same place.
+        let round = ring.stats().committed - dense;
+        assert!((2 << 20..=33 << 20).contains(&round), "{round} bytes");
+        // A backlog takes more, and is not what the ring goes round in afterwards.
+        for number in 0..100 {
+            tx.send(&message(number, MIB)).unwrap();
+        }
+        for number in 0..100 {
+            assert!(*rx.recv().unwrap() == *message(number, MIB));
+        }
+        assert!(ring.stats().committed - dense >= 100 << 20);
+        let places: std::collections::HashSet<_> = (0..300)
+            .map(|number| {
+                tx.send(&message(number, MIB)).unwrap();
+                rx.recv().unwrap().as_ptr().addr()
+            })
+            .skip(200)
+            .collect();
+        assert!(places.len() as u64 <= round >> 20, "{} places", places.len());
+    }
+
+    #[test]
+    fn memory_of_the_dead_is_used_again() {
+        for policy in [Redelivery::Always, Redelivery::Never] {
+            let name = support::name("dead");
+            let ring = Ring::create(&name, &options(3, 64 * MIB).redelivery(policy).keep_open(true)).unwrap();
+            let dense = ring.stats().committed;
+            for _ in 0..10 {
+                let mut tx = ring.sender().unwrap();
+                tx.send(&message(0, LONG)).unwrap();
+                drop(tx);
+                let mut holder = Process::start(CHILD, "die-holding", &[&name]);
+                holder.expect("holding");
+                let mut lender = Process::start(CHILD, "die-lending", &[&name]);
+                lender.expect("lending");
+                lender.kill();
+                holder.kill();
+                let mut rx = ring.receiver().unwrap();
+                if policy == Redelivery::Always {
+                    let again = rx.recv().unwrap();
+                    assert!(*again == *message(0, LONG));
+                    assert_eq!(again.redelivered(), 1);
+                }
+                assert!(rx.try_recv().is_err());
+            }
+            // Once round the positions that the dead had, three messages fit, whoever died with one; and no more memory than
+            // for a few was ever needed.
+            let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+            for lap in 0..3 {
+                let sent = (0..3).take_while(|&number| tx.try_send(&message(number, LONG)).is_ok()).count();
+                assert_eq!(tx.try_send(&message(0, LONG)), Err(TrySendError::Full));
+                assert!(sent == 3 || lap == 0, "{sent} in lap {lap}");
+                for number in 0..sent {
+                    assert!(*rx.recv().unwrap() == *message(number, LONG));
+                }
+            }
+            assert!(ring.stats().high_water - dense <= 50 * 102_400, "{:?}", ring.stats());
+            drop((tx, rx));
+            ring.close();
+        }
+    }
+
+    #[test]
+    fn a_full_file_system_is_an_error_of_one_send() {
+        let directory = Directory::new(CHILD.split(':').next().unwrap());
+        let mut child = Process::start(CHILD, "full", &[directory.0.to_str().unwrap()]);
+        child.expect("done");
+        child.finish();
+    }
+
+    fn full(directory: &str) {
+        if let Err(error) = support::mount_small(directory, 16 << 20) {
+            // No file system of our own, so none that may be filled.
+            eprintln!("not shown here: a small file system cannot be mounted: {error}");
+            say("done");
+            return;
+        }
+        let path = PathBuf::from(directory).join("ring");
+        let ring = Ring::create_file(&path, &options(16, 64 * MIB)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        tx.send(&message(0, 4 * MIB)).unwrap();
+        tx.send(&message(1, 4 * MIB)).unwrap();
+        for _ in 0..40 {
+            let error = tx.try_send(&vec![0; 10 * MIB]).unwrap_err();
+            assert_eq!(error, TrySendError::NoSpace { needed: 10 * MIB });
+            assert_eq!(error.to_string(), "no memory for the message: 10485760 bytes");
+        }
+        assert!(tx.try_loan(20 * MIB).is_err());
+        // The next smaller one works, and nothing was lost.
+        tx.try_send(&message(2, 4 * MIB)).unwrap();
+        tx.try_send(&message(3, 100)).unwrap();
+        for (number, len) in [(0, 4 * MIB), (1, 4 * MIB), (2, 4 * MIB), (3, 100)] {
+            assert!(*rx.try_recv().unwrap() == *message(number, len), "message {number}");
+        }
+        // Three bodies of 4 MiB are committed and nobody's: their memory makes room for one of 10.
+        tx.try_send(&message(4, 10 * MIB)).unwrap();
+        assert!(*rx.recv().unwrap() == *message(4, 10 * MIB));
+        // And one that has memory is used before another is refused some.
+        for number in 0..20 {
+            tx.try_send(&message(number, 9 * MIB)).unwrap();
+            assert!(*rx.recv().unwrap() == *message(number, 9 * MIB));
+        }
+        assert_eq!(ring.stats().backlog, 0);
+        say("done");
+    }
+}
