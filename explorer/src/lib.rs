@@ -18,11 +18,13 @@
 //! # What is checked
 //!
 //! [`search`] visits every state once, depth first, and keeps a fingerprint of 128 bits of each. A step back into a state
-//! that is still open is a livelock; a path longer than any real one is endless work. As there is neither, every process
-//! that runs alone from any state comes to an end of its operation, and any group of processes comes to rest while the
-//! others stand still. So what must hold for them is asked of every state, of those who rest in it ([`mpmc`]), and covers
-//! the freezing of any number of processes at any step. And from every state all are killed, and strangers must find what
-//! is owed and a ring that works ([`mpmc::aftermath`]).
+//! that is still open is a livelock; a path longer than any real one is endless work. What must hold of those who rest is
+//! asked of every state ([`mpmc`]). From every state all are killed, and strangers must find what is owed and a ring that
+//! works ([`mpmc::aftermath`]). From every state of the smaller spaces each process is run alone, and with any one frozen
+//! the others in every order, and they must finish what can be finished ([`mpmc::progress`]). Beside all this somebody
+//! clears up after the dead, and may die in it ([`mpmc::visit`]).
+//!
+//! What is too large for that is visited up to symmetries ([`mpmc::symmetry`]).
 
 #[path = "../../src/owner.rs"]
 pub mod owner;

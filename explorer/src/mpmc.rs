@@ -12,15 +12,25 @@
 //! Together: with a sender and a receiver at rest, all slots are held by live processes that stand still.
 
 pub mod aftermath;
+pub mod history;
 pub mod process;
+pub mod progress;
+pub mod scenario;
+pub mod symmetry;
+pub mod visit;
 
-use self::process::{Deed, Process, Stage};
+use self::history::{History, bit, message};
+use self::process::{Process, Stage};
+use self::progress::Runs;
+pub use self::scenario::Scenario;
+use self::symmetry::{PROCESSES, Renaming};
+use self::visit::Visit;
 use crate::owner::Owner;
 use crate::ring::mpmc::{Core, Event, Liveness, Shared};
 use crate::ring::position::Positions;
 use crate::ring::recover::Patience;
 use crate::ring::word::{Phase, Word};
-use crate::search::{Model, Move, Moves, Print, Prints, Report, Verdict, search};
+use crate::search::{Model, Move, Moves, Print, Prints, Verdict};
 use crate::sync::{self, Act, AtomicU64, CELLS, DEAD, Memory, Mutant, Ordering::SeqCst};
 use std::ops::Range;
 
@@ -61,92 +71,28 @@ impl Shared for Names {
 struct Verdicts<'a> {
     names: &'a Names,
     me: Owner,
+    /// Who has the second generation of whatever place.
+    joiner: usize,
+}
+
+/// The bit of an owner among the dead.
+fn dead_bit(owner: Owner, joiner: usize) -> usize {
+    if owner.generation() == 2 { joiner } else { owner.index() as usize }
 }
 
 impl Liveness for Verdicts<'_> {
     fn is_dead(&self, owner: Owner) -> bool {
         owner == Owner::ORPHAN
-            || self.names.0[DEAD].load(SeqCst) >> owner.index() & 1 != 0
+            || self.names.0[DEAD].load(SeqCst) >> dead_bit(owner, self.joiner) & 1 != 0
             || (sync::mutant(Mutant::Impatient) && owner != self.me)
     }
-}
-
-/// What is explored.
-#[derive(Clone, Debug)]
-pub struct Scenario {
-    /// Slots of the ring, 1 to 3.
-    pub slots: u64,
-    /// What each sender does.
-    pub senders: Vec<Vec<Deed>>,
-    /// Receivers that take what comes.
-    pub receivers: usize,
-    /// The first receiver rejects the first message that it gets.
-    pub rejects: bool,
-    /// The most processes that die.
-    pub crashes: u8,
-    /// Where the ring stands at first.
-    pub lap: u64,
-    /// Handles are new, and believe the ring to be at its very beginning.
-    pub fresh: bool,
-    /// A skip from long ago, in every slot.
-    pub skip: u64,
-    /// Redeliveries allowed.
-    pub patience: u32,
-    /// The mistake to make.
-    pub fault: Option<Mutant>,
-}
-
-impl Scenario {
-    /// `messages` from each of `senders` to `receivers` in a new ring; nobody dies.
-    pub fn new(slots: u64, senders: usize, messages: u64, receivers: usize) -> Self {
-        Self {
-            slots,
-            senders: vec![process::sends(messages); senders],
-            receivers,
-            rejects: false,
-            crashes: 0,
-            lap: 0,
-            fresh: true,
-            skip: 0,
-            patience: u32::MAX,
-            fault: None,
-        }
-    }
-
-    /// With so many deaths at most.
-    pub fn crashes(self, crashes: u8) -> Self {
-        Self { crashes, ..self }
-    }
-
-    /// With a mistake.
-    pub fn fault(self, fault: Mutant) -> Self {
-        Self { fault: Some(fault), ..self }
-    }
-
-    /// Explores it.
-    pub fn explore(self, name: &str) -> Report {
-        search(name, &mut World::new(self))
-    }
-}
-
-/// What has happened, as far as a later verdict needs it. A bit a message.
-#[derive(Clone, Copy, Debug, Default)]
-struct History {
-    committed: u16,
-    delivered: u16,
-    acknowledged: u16,
-    /// Lost by policy, if lost.
-    excused: u16,
-    /// The last message of each sender (first index) that each receiver got unflagged.
-    newest: [[u8; 2]; 2],
-    crashes: u8,
 }
 
 /// A moment.
 #[derive(Clone, Debug)]
 pub struct State {
     memory: Memory,
-    processes: [Process; 4],
+    processes: [Process; PROCESSES],
     history: History,
 }
 
@@ -155,28 +101,39 @@ pub struct State {
 pub struct World {
     scenario: Scenario,
     core: Core<Names>,
+    renamings: Vec<Renaming>,
+    /// The number of the one who joins, or of nobody.
+    joiner: usize,
     /// What was found sound after the death of all.
     settled: Prints,
-}
-
-/// Messages are numbered from 1, so that an empty payload is none; a sender has eight numbers.
-fn message(sender: usize, number: u8) -> u64 {
-    (1 + 8 * sender) as u64 + u64::from(number)
-}
-
-/// The bit of a message; zero for what is none.
-fn bit(message: u64) -> u16 {
-    if (1..=16).contains(&message) { 1 << (message - 1) } else { 0 }
+    runs: Runs,
 }
 
 impl World {
     /// The ring of a scenario.
     pub fn new(scenario: Scenario) -> Self {
         assert!(scenario.slots as usize <= SLOTS && scenario.senders.len() <= 2 && scenario.receivers <= 2);
+        assert!(scenario.senders.len() + scenario.receivers + scenario.visitors.len() <= PROCESSES);
+        // What `symmetry` takes for granted: positions begin at zero, and payloads are touched while their slots are held.
+        assert!(!scenario.reduced || scenario.lap == 0);
+        assert!(!scenario.reduced || !matches!(scenario.fault, Some(Mutant::PublishFirst | Mutant::AcknowledgeFirst)));
         sync::seed(scenario.fault);
         let names = Names(std::array::from_fn(AtomicU64));
         let core = Core::new(names, Positions::new(scenario.slots), Patience(scenario.patience));
-        Self { scenario, core, settled: Prints::default() }
+        let mut world = Self {
+            scenario,
+            core,
+            renamings: Vec::new(),
+            joiner: 0,
+            settled: Prints::default(),
+            runs: Runs::default(),
+        };
+        world.renamings = Renaming::all(&world);
+        world.joiner = (0..world.processes()).find(|&one| world.visit(one) == Some(Visit::Join)).unwrap_or(PROCESSES);
+        if !world.scenario.reduced {
+            world.renamings.truncate(1);
+        }
+        world
     }
 
     fn senders(&self) -> usize {
@@ -184,7 +141,7 @@ impl World {
     }
 
     fn processes(&self) -> usize {
-        self.senders() + self.scenario.receivers
+        self.senders() + self.scenario.receivers + self.scenario.visitors.len()
     }
 
     /// Where a new handle believes the ring to be.
@@ -197,15 +154,18 @@ impl World {
         (0..self.scenario.slots as usize).map(move |index| Word(memory[index]))
     }
 
+    /// Whether a slot is held by somebody dead.
+    fn is_dead(&self, word: Word, state: &State) -> bool {
+        let dead = state.memory[DEAD] >> dead_bit(word.owner(), self.joiner) & 1 != 0;
+        matches!(word.phase(), Phase::Writing | Phase::Reading) && (dead || word.owner() == Owner::ORPHAN)
+    }
+
     /// What those at rest may not see.
     fn rests_rightly(&self, state: &State) -> Result<(), Verdict> {
         let rests = |range: Range<usize>| state.processes[range].iter().any(|process| process.stage == Stage::Resting);
-        let is_dead = |word: Word| word.owner() == Owner::ORPHAN || state.memory[DEAD] >> word.owner().index() & 1 != 0;
         let any = |test: &dyn Fn(Word) -> bool| self.words(&state.memory).any(test);
         let waits = any(&|word| word.phase() == Phase::Ready);
-        if rests(self.senders()..self.processes())
-            && (waits || any(&|word| matches!(word.phase(), Phase::Writing | Phase::Reading) && is_dead(word)))
-        {
+        if rests(self.senders()..self.processes()) && (waits || any(&|word| self.is_dead(word, state))) {
             return Err(Verdict::IdleReceiver);
         }
         if rests(0..self.senders()) && !waits && any(&|word| word.phase() == Phase::Empty) {
@@ -216,9 +176,13 @@ impl World {
 
     /// The process dies: what it held may be lost where the policy says so.
     fn crash(&self, state: &mut State, process: usize) {
-        let me = process::owner(process);
+        let me = self.name(&state.processes[process], process);
         self.excuse(&state.memory, &mut state.history, |owner| owner == me);
         state.memory[DEAD] |= 1 << process;
+        // A place that it was about to take is dead again.
+        if let Some(place) = state.processes[process].place.filter(|_| Self::is_visiting(&state.processes[process])) {
+            state.memory[DEAD] |= 1 << place;
+        }
         state.history.crashes += 1;
         state.processes[process] = Process::over(Stage::Dead);
         state.news();
@@ -230,6 +194,15 @@ impl World {
             if last && word.phase() == Phase::Reading && is_lost(word.owner()) {
                 history.excused |= bit(memory[PAYLOADS + 2 * index]);
             }
+        }
+    }
+
+    /// Whether a process has anything to do now. Who rests makes no step, so there is none to die before.
+    fn can_step(&self, state: &State, number: usize) -> bool {
+        match state.processes[number].stage {
+            Stage::Done | Stage::Dead | Stage::Resting => false,
+            Stage::Join => self.vacant(&state.memory).is_some(),
+            _ => true,
         }
     }
 }
@@ -264,21 +237,23 @@ impl Model for World {
         }
         (memory[TAIL], memory[HEAD]) = (first, first);
         let cursor = self.first_cursor();
-        let mut processes = [Process::over(Stage::Done); 4];
-        processes[..self.processes()].fill(Process::new(cursor));
+        let mut processes = [Process::over(Stage::Done); PROCESSES];
+        for (number, process) in processes[..self.processes()].iter_mut().enumerate() {
+            *process = if self.visit(number).is_some() { self.visitor(number) } else { Process::new(cursor) };
+        }
         State { memory, processes, history: History::default() }
     }
 
     fn moves(&self, state: &State) -> Moves {
         let mut moves = Moves::default();
-        for (index, process) in state.processes.iter().enumerate() {
-            // Who rests makes no step, so there is none to die before.
-            if matches!(process.stage, Stage::Done | Stage::Dead | Stage::Resting) {
-                continue;
-            }
-            moves.add(Move::Step(index));
+        if let Some(number) = self.at_its_own(state).filter(|_| self.scenario.reduced) {
+            moves.add(Move::Step(number));
+            return moves;
+        }
+        for number in (0..self.processes()).filter(|&number| self.can_step(state, number)) {
+            moves.add(Move::Step(number));
             if state.history.crashes < self.scenario.crashes {
-                moves.add(Move::Crash(index));
+                moves.add(Move::Crash(number));
             }
         }
         moves
@@ -295,20 +270,28 @@ impl Model for World {
 
     fn check(&mut self, state: &State) -> Result<(), Verdict> {
         self.rests_rightly(state)?;
-        self.settle(state)
+        self.is_cleared(state)?;
+        self.settle(state)?;
+        self.finishes(state)
     }
 
-    fn digest(&self, state: &State, print: &mut Print) {
-        state.memory.iter().for_each(|&cell| print.add(cell));
-        state.history.digest(print);
-        for process in &state.processes[..self.processes()] {
-            process.digest(print);
-        }
+    fn print(&self, state: &State) -> u128 {
+        let under = |renaming: &Renaming| {
+            let mut print = Print::default();
+            state.memory.iter().enumerate().for_each(|(cell, &value)| print.add(renaming.cell(cell, value)));
+            state.history.digest(&mut print, renaming);
+            for number in 0..self.processes() {
+                state.processes[renaming.number(number)].digest(&mut print, renaming);
+            }
+            print.finish()
+        };
+        self.renamings.iter().map(under).min().expect("one renames nobody")
     }
 
     fn describe(&self, turn: Move) -> String {
         let name = |process: usize| match process.checked_sub(self.senders()) {
             None => format!("sender {process}"),
+            Some(visitor) if visitor >= self.scenario.receivers => format!("{:?} {process}", self.visit(process)),
             Some(receiver) => format!("receiver {receiver}"),
         };
         let process = match turn {
@@ -334,15 +317,6 @@ impl Model for World {
             Act::Max(value) => format!("raised from {} to {}", show(was), show(value)),
         };
         format!("{}: {place} {what}", name(process))
-    }
-}
-
-impl History {
-    fn digest(&self, print: &mut Print) {
-        let bits = [self.committed, self.delivered, self.acknowledged, self.excused];
-        print.add(bits.iter().fold(0, |all, &bits| all << 16 | u64::from(bits)));
-        let newest = self.newest.iter().flatten().fold(0, |all, &number| all << 8 | u64::from(number));
-        print.add(newest << 8 | u64::from(self.crashes));
     }
 }
 

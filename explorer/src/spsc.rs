@@ -293,11 +293,13 @@ impl Model for World {
         self.settle(state)
     }
 
-    fn digest(&self, state: &State, print: &mut Print) {
+    fn print(&self, state: &State) -> u128 {
+        let mut print = Print::default();
         state.memory.iter().for_each(|&cell| print.add(cell));
-        state.sender.digest(print);
-        state.receiver.digest(print);
+        state.sender.digest(&mut print);
+        state.receiver.digest(&mut print);
         print.add(state.committed << 48 | state.delivered << 32 | state.acknowledged << 16 | u64::from(state.crashes));
+        print.finish()
     }
 
     fn describe(&self, turn: Move) -> String {

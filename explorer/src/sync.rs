@@ -42,15 +42,21 @@ pub enum Act {
 pub struct Log {
     len: usize,
     told: [u64; LONGEST],
+    cells: [u8; LONGEST],
 }
 
 impl Log {
     /// Nothing yet.
-    pub const EMPTY: Self = Self { len: 0, told: [0; LONGEST] };
+    pub const EMPTY: Self = Self { len: 0, told: [0; LONGEST], cells: [0; LONGEST] };
 
     /// The values.
     pub fn values(&self) -> &[u64] {
         &self.told[..self.len]
+    }
+
+    /// The values, and the cells that they are from.
+    pub fn entries(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.cells[..self.len].iter().map(|&cell| cell.into()).zip(self.values().iter().copied())
     }
 }
 
@@ -88,6 +94,7 @@ pub fn step<T>(memory: &mut Memory, log: &mut Log, piece: impl FnOnce() -> T) ->
         machine.memory = *memory;
         machine.log.len = log.len;
         machine.log.told[..log.len].copy_from_slice(log.values());
+        machine.log.cells[..log.len].copy_from_slice(&log.cells[..log.len]);
         (machine.given, machine.free, machine.touched, machine.more) = (0, false, false, false);
         machine.last = None;
     });
@@ -97,6 +104,7 @@ pub fn step<T>(memory: &mut Memory, log: &mut Log, piece: impl FnOnce() -> T) ->
         if machine.more {
             let len = machine.log.len;
             log.told[..len].copy_from_slice(machine.log.values());
+            log.cells[..len].copy_from_slice(&machine.log.cells[..len]);
             log.len = len;
             return None;
         }
@@ -180,7 +188,7 @@ impl Machine {
         }
         self.touched = true;
         let was = self.touch(cell, act);
-        self.log.told[self.log.len] = was;
+        (self.log.told[self.log.len], self.log.cells[self.log.len]) = (was, cell as u8);
         self.log.len += 1;
         was
     }

@@ -3,6 +3,7 @@
 //! Which scenario finds it was established by trying; each search stops at the first violation.
 
 use ringmail_explorer::mpmc::Scenario;
+use ringmail_explorer::mpmc::visit::Visit;
 use ringmail_explorer::search::Verdict::{self, *};
 use ringmail_explorer::sync::Mutant;
 
@@ -110,6 +111,28 @@ fn acknowledge_first() {
 #[test]
 fn impatient() {
     two_receivers(Mutant::Impatient, &[Duplicate]);
+}
+
+/// Those who clear up, beside one of each: what the dead held is disowned while somebody adopts it.
+#[track_caller]
+fn disowned(mutant: Mutant, kinds: &[Verdict]) {
+    let scenario = Scenario::new(2, 1, 2, 1).crashes(2).visitors(&[Visit::Recover, Visit::Join]);
+    finds(mutant, "1x1, recover and join, 2 crashes", scenario, kinds);
+}
+
+#[test]
+fn overwritten() {
+    disowned(Mutant::Overwritten, &[Duplicate]);
+}
+
+#[test]
+fn unfreed() {
+    disowned(Mutant::Unfreed, &[Named]);
+}
+
+#[test]
+fn forgiven() {
+    disowned(Mutant::Forgiven, &[Miscounted]);
 }
 
 /// A sender that reads skip before the word is *not* told from the right one, here or in any scenario tried: these spaces

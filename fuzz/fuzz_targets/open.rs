@@ -44,6 +44,9 @@ macro_rules! try_open {
                     let _ = sender.try_send($value(ring.max_len()));
                 }
                 let _ = receiver.try_recv_many(usize::MAX).map(|batch| batch.iter().count());
+                let _ = ring.recover();
+                ring.close();
+                let _ = receiver.recv_many(usize::MAX).map(|batch| batch.iter().count());
             }
         }))
     };

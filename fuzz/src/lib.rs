@@ -144,10 +144,11 @@ macro_rules! target {
             let (mut sender, mut receiver) = (ring.sender().ok(), ring.receiver().ok());
             let mut input = Input(&script);
             while !input.is_over() {
-                match input.byte() % 16 {
+                match input.byte() % 19 {
                     0 => shared.poke(&mut input),
                     1 => drop(ring.stats()),
                     2 => ring.close(),
+                    16 => drop(ring.recover()),
                     3 => {
                         sender = None;
                         sender = ring.sender().ok();
@@ -183,6 +184,19 @@ macro_rules! target {
                                     }
                                 }
                                 15 => drop(receiver.len()),
+                                17 => {
+                                    // It waits for ever in a ring that is empty and open.
+                                    ring.close();
+                                    if let Ok(batch) = receiver.recv_many(usize::from(input.byte())) {
+                                        assert!(batch.iter().count() <= batch.len());
+                                    }
+                                }
+                                18 => {
+                                    // What is held while others clear up stays the receiver's.
+                                    let held = receiver.recv_timeout(MOMENT);
+                                    drop(ring.recover());
+                                    drop(held.map(|message| message.copy_into(buffer)));
+                                }
                                 _ => {}
                             }
                         }

@@ -76,12 +76,17 @@ impl<S: Shared> Core<S> {
         for index in 0..self.ring.capacity() as usize {
             let word = Word(self.shared.word(index).load(SeqCst));
             match word.phase() {
+                Phase::Writing if mutant(Mutant::Unfreed) => {}
                 Phase::Writing if is_gone(word.owner()) => disowned.reaped += u64::from(self.reap(index, word)),
                 Phase::Reading if is_gone(word.owner()) && self.is_spent(word) => {
                     disowned.dropped += u64::from(self.free(index, word, Event::Dropped));
                 }
                 Phase::Reading if word.owner() != Owner::ORPHAN && is_gone(word.owner()) => {
-                    let orphan = Word::reading(word.lap_near(0), Owner::ORPHAN, word.attempt());
+                    let attempt = if mutant(Mutant::Forgiven) { 0 } else { word.attempt() };
+                    let orphan = Word::reading(word.lap_near(0), Owner::ORPHAN, attempt);
+                    if mutant(Mutant::Overwritten) {
+                        self.shared.word(index).store(orphan.0, SeqCst);
+                    }
                     // Lost only to somebody who adopted it: then it names that one.
                     let orphaned = self.shared.word(index).compare_exchange(word.0, orphan.0, SeqCst, Relaxed);
                     disowned.orphaned += u64::from(orphaned.is_ok());

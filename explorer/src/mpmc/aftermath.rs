@@ -6,6 +6,7 @@
 //! The verdict depends on the shared words and on what has happened, and not on how far the processes were. So it is
 //! given once for all the states that differ only in that.
 
+use super::symmetry::Renaming;
 use super::{History, PAYLOADS, State, Verdicts, World};
 use crate::owner::Owner;
 use crate::ring::mpmc::{Miss, Taken};
@@ -22,11 +23,11 @@ impl World {
     /// Kills all and looks what is left, unless that was looked at before.
     pub(super) fn settle(&mut self, state: &State) -> Result<(), Verdict> {
         let mut memory = state.memory;
-        let mut history = History { crashes: 0, newest: [[0; 2]; 2], ..state.history };
+        let mut history = History { crashes: 0, newest: Default::default(), ..state.history };
         memory[DEAD] = 0;
         let mut print = Print::default();
         memory.iter().for_each(|&cell| print.add(cell));
-        history.digest(&mut print);
+        history.digest(&mut print, &Renaming::IDENTITY);
         if !self.settled.insert(print.finish()) {
             return Ok(());
         }
@@ -53,7 +54,7 @@ impl<'a> Stranger<'a> {
     }
 
     fn life(&self) -> Verdicts<'a> {
-        Verdicts { names: self.world.core.shared(), me: self.me }
+        self.world.verdicts(self.me)
     }
 
     /// The next message, as the product looks for one before it waits.
@@ -95,6 +96,9 @@ impl<'a> Stranger<'a> {
                     return Err(Verdict::Order);
                 }
                 newest[sender] = halves[0];
+            }
+            if history.times(halves[0]) != taken.attempt {
+                return Err(Verdict::Miscounted);
             }
             self.world.core.acknowledge(taken);
         }

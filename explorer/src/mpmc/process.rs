@@ -1,10 +1,11 @@
 //! What a process does, a step at a time: the handles of the product, cut into pieces.
 
-use super::{BUMPED, History, PAYLOADS, State, Verdicts, World, bit, message};
+use super::symmetry::Renaming;
+use super::{BUMPED, History, PAYLOADS, State, World, bit, message};
 use crate::owner::Owner;
 use crate::ring::mpmc::{Claim, Miss, Step, Taken};
 use crate::search::{Print, Verdict};
-use crate::sync::{self, Log, Mutant, Ordering::Relaxed, Private, mutant};
+use crate::sync::{self, DEAD, Log, Mutant, Ordering::Relaxed, Private, mutant};
 
 /// A sender's deed, with one of its two loans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,12 @@ pub enum Stage {
     At,
     /// Looks for what the dead held.
     Sweep,
+    /// Takes the lock of a dead place.
+    Join,
+    /// Removes the names of the dead.
+    Disown,
+    /// Enters a new generation.
+    Enter,
     /// First half of the payload.
     First,
     /// Second half of the payload.
@@ -65,10 +72,12 @@ pub struct Process {
     /// Something changed since its attempt began.
     pub(super) news: bool,
     pub(super) cursor: u64,
+    /// The dead place that it takes over, or has.
+    pub(super) place: Option<u8>,
     deed: usize,
     position: u64,
-    claims: [Option<Claim>; 2],
-    taken: Option<Taken>,
+    pub(super) claims: [Option<Claim>; 2],
+    pub(super) taken: Option<Taken>,
     /// The word that says so; whoever made it has kept the lap, which is the core's secret.
     word: u64,
     /// The first half of the payload.
@@ -84,6 +93,7 @@ impl Process {
             log: Log::EMPTY,
             news: false,
             cursor,
+            place: None,
             deed: 0,
             position: 0,
             claims: [None; 2],
@@ -99,11 +109,15 @@ impl Process {
         Self { stage, ..Self::new(0) }
     }
 
-    pub(super) fn digest(&self, print: &mut Print) {
+    pub(super) fn digest(&self, print: &mut Print, renaming: &Renaming) {
         let values = self.log.values();
+        let place = self.place.map_or(0, |place| 1 + renaming.number(place.into()) as u64);
         let flags = u64::from(self.news) | u64::from(self.rejected) << 1 | u64::from(self.taken.is_some()) << 2;
-        print.add(flags << 48 | (self.stage as u64) << 32 | (self.deed as u64) << 16 | values.len() as u64);
-        [self.cursor, self.position, self.word, self.half].into_iter().for_each(|value| print.add(value));
+        print.add(
+            place << 56 | flags << 48 | (self.stage as u64) << 32 | (self.deed as u64) << 16 | values.len() as u64,
+        );
+        let (word, half) = (renaming.word(self.word), renaming.payload(self.half));
+        [self.cursor, self.position, word, half].into_iter().for_each(|value| print.add(value));
         for claim in self.claims {
             print.add(claim.map_or(0, |claim| claim.index as u64 + 1));
             print.add(claim.map_or(0, |claim| claim.lap));
@@ -111,7 +125,7 @@ impl Process {
         if let Some(taken) = self.taken {
             print.add((taken.index as u64) << 32 | taken.attempt);
         }
-        values.iter().for_each(|&value| print.add(value));
+        self.log.entries().for_each(|(cell, value)| print.add(renaming.cell(cell, value)));
     }
 
     /// Begins another attempt, or rests if it would see what this one saw.
@@ -120,14 +134,9 @@ impl Process {
         (self.news, self.position) = (false, 0);
     }
 
-    fn go(&mut self, stage: Stage) {
+    pub(super) fn go(&mut self, stage: Stage) {
         (self.stage, self.news, self.position) = (stage, false, 0);
     }
-}
-
-/// The name of the process of that number.
-pub(super) fn owner(process: usize) -> Owner {
-    Owner::new(process as u32, 1)
 }
 
 /// What a piece came to.
@@ -140,6 +149,7 @@ enum Outcome {
     Value(u64),
     Retracted(bool),
     Stored,
+    ClearedUp,
 }
 
 impl World {
@@ -149,17 +159,37 @@ impl World {
         let cursor = Private::new(process.cursor);
         let before = state.memory;
         let mut log = process.log;
-        let outcome = sync::step(&mut state.memory, &mut log, || self.piece(&process, number, &cursor));
+        let outcome = sync::step(&mut state.memory, &mut log, || {
+            if Self::is_visiting(&process) {
+                self.clear_up(&process, number, &before);
+                return Outcome::ClearedUp;
+            }
+            self.piece(&process, number, &cursor)
+        });
         process.log = log;
         state.processes[number] = process;
-        // Words, skips and `bumped`; the payloads and the hints are no reason to look again.
-        if before[..=BUMPED] != state.memory[..=BUMPED] {
+        // Words, skips and `bumped`, and deaths; the payloads and the hints are no reason to look again.
+        if before[..=BUMPED] != state.memory[..=BUMPED] || state.memory[DEAD] & !before[DEAD] != 0 {
             state.news();
         }
+        self.count(&before, state);
         let Some(outcome) = outcome else { return Ok(()) };
+        match outcome {
+            Outcome::Claimed(Some(claim)) | Outcome::Claim(Step::Done(Ok(claim))) => {
+                self.is_alone_in(claim.index, number, state)?;
+            }
+            Outcome::Took(Some(taken)) | Outcome::Take(Step::Done(Ok(taken))) => {
+                self.is_alone_in(taken.index, number, state)?;
+            }
+            _ => {}
+        }
         let State { memory, processes, history } = state;
         let process = &mut processes[number];
         process.cursor = cursor.get();
+        if matches!(outcome, Outcome::ClearedUp) {
+            self.cleared_up(process, &before);
+            return Ok(());
+        }
         match number.checked_sub(self.senders()) {
             None => self.sent(process, history, number, outcome),
             Some(receiver) => {
@@ -172,9 +202,9 @@ impl World {
     }
 
     fn piece(&self, process: &Process, number: usize, cursor: &Private) -> Outcome {
-        let (core, me) = (&self.core, owner(number));
+        let (core, me) = (&self.core, self.name(process, number));
         let names = core.shared();
-        let life = Verdicts { names, me };
+        let life = self.verdicts(me);
         let payload = |index: usize, half: usize| &names.0[PAYLOADS + 2 * index + half];
         if number < self.senders() {
             let deed = self.deed(process, number);
@@ -218,7 +248,7 @@ impl World {
         }
     }
 
-    fn deed(&self, process: &Process, number: usize) -> Deed {
+    pub(super) fn deed(&self, process: &Process, number: usize) -> Deed {
         let deeds = &self.scenario.senders[number];
         let deed = deeds[process.deed];
         if !mutant(Mutant::PublishFirst) {
@@ -265,7 +295,7 @@ impl World {
                 }
                 self.next_deed(process, sender);
             }
-            Outcome::Took(_) | Outcome::Take(_) | Outcome::Value(_) => unreachable!("a sender does not receive"),
+            _ => unreachable!("a sender does not receive"),
         }
         Ok(())
     }
@@ -323,11 +353,14 @@ impl World {
                 (process.stage, process.half) = (Stage::Second, half);
             }
             Outcome::Value(half) => {
-                let is_again = process.taken.is_some_and(|taken| taken.attempt > 0);
-                history.deliver(receiver, [process.half, half], is_again, self)?;
+                let attempt = process.taken.map_or(0, |taken| taken.attempt);
+                history.deliver(receiver, [process.half, half], attempt, self)?;
+                if history.times(half) != attempt + 1 {
+                    return Err(Verdict::Miscounted);
+                }
                 process.go(if early { Stage::Next } else { Stage::Last });
                 if early {
-                    history.acknowledged |= bit(half);
+                    history.acknowledge(half);
                     process.forget();
                 }
             }
@@ -336,12 +369,12 @@ impl World {
                 if self.is_rejecting(process, receiver) {
                     process.rejected = true;
                 } else {
-                    history.acknowledged |= bit(process.half);
+                    history.acknowledge(process.half);
                 }
                 process.go(Stage::Next);
                 process.forget();
             }
-            Outcome::Claimed(_) | Outcome::Claim(_) | Outcome::Retracted(_) => unreachable!("a receiver does not send"),
+            _ => unreachable!("a receiver does not send"),
         }
         Ok(())
     }
@@ -350,38 +383,6 @@ impl World {
 impl Process {
     fn forget(&mut self) {
         (self.taken, self.word, self.half) = (None, 0, 0);
-    }
-}
-
-impl History {
-    /// A receiver got a message.
-    fn deliver(&mut self, receiver: usize, halves: [u64; 2], is_again: bool, world: &World) -> Result<(), Verdict> {
-        let bit = self.judge(halves, is_again)?;
-        self.delivered |= bit;
-        let (sender, number) = ((halves[0] - 1) as usize / 8, (halves[0] - 1) % 8 + 1);
-        if !is_again && world.keeps_order(sender) {
-            let newest = &mut self.newest[sender][receiver];
-            if number <= u64::from(*newest) {
-                return Err(Verdict::Order);
-            }
-            *newest = number as u8;
-        }
-        Ok(())
-    }
-
-    /// Whether a message may be delivered; which it is.
-    pub(super) fn judge(&self, halves: [u64; 2], is_again: bool) -> Result<u16, Verdict> {
-        if halves[0] != halves[1] {
-            return Err(Verdict::Torn);
-        }
-        let bit = bit(halves[0]);
-        if self.committed & bit == 0 {
-            return Err(Verdict::Unknown);
-        }
-        if self.acknowledged & bit != 0 || (self.delivered & bit != 0 && !is_again) {
-            return Err(Verdict::Duplicate);
-        }
-        Ok(bit)
     }
 }
 
