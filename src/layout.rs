@@ -201,6 +201,9 @@ impl Header {
         if !(1..=MAX_PARTICIPANTS).contains(&participants) {
             return Err("participants");
         }
+        if !shape.align.is_power_of_two() || shape.align > PAGE {
+            return Err("message_align");
+        }
         let sized = shape.is_sized();
         let max_len = if sized { shape.fixed } else { wish.max_len };
         if max_len > MAX_LEN || max_len < shape.fixed || (!sized && max_len == 0) {

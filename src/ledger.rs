@@ -77,6 +77,11 @@ impl Ledger {
         self.state().returned.pop_front()
     }
 
+    /// Everything before is done with.
+    pub fn floor(&self) -> u64 {
+        self.state().floor
+    }
+
     /// Whether all before `position` is done with, so that the ledger may go.
     pub fn is_settled(&self, position: u64) -> bool {
         self.state().floor == position

@@ -1,13 +1,15 @@
 //! Who takes part: joining, leaving, and who is alive.
 //!
-//! A participant is one process's membership: a record in the segment's table, and the kernel's lock on the byte of the same
-//! index, which nobody else can hold. The record is written by the lock's holder alone, so it needs no protocol of its own:
-//! it says which generation and how many senders and receivers; the lock says whether that is still true.
+//! A participant is one process's membership: a record in the segment's table, and the kernel's locks on two bytes of the same
+//! index, which nobody else can hold. One is the *place*: its holder alone writes the record, so that needs no protocol of its
+//! own. The other is the *life*: the record says which generation and how many senders and receivers, the lock says whether that is
+//! still true. Two, because whoever takes a place over must clear it first, and its last owner must be dead meanwhile: with
+//! one lock a process that is stopped in the middle of joining would keep all others from what the dead one held.
 //!
 //! # Why a verdict can be trusted
 //!
-//! *Dead* is said of (index, generation) only when the kernel says that nobody holds the byte, or the record names another
-//! generation, or none. The byte is free only after its holder's last instruction; a later generation is written only by
+//! *Dead* is said of (index, generation) only when the kernel says that nobody holds the byte of that life, or the record names
+//! another generation, or none. The byte is free only after its holder's last instruction; a later generation is written only by
 //! a later holder. So a dead owner never writes again, which is all that recovery needs. A stopped process holds its byte
 //! and is alive; no timeout is ever taken for a death. Where the kernel cannot be asked, the answer is "alive".
 //!
@@ -147,7 +149,8 @@ impl Registry {
         let mut buried = 0;
         for (index, record) in (0..).zip(segment.participants()) {
             let is_free = record.generation.load(Acquire) == 0;
-            let byte = lock::participant(index);
+            // Who has the place has the life, or is about to.
+            let byte = lock::place(index);
             if is_free || self.is_me(index as usize) || !lock::try_exclusive(fd, byte).unwrap_or(false) {
                 continue;
             }
@@ -279,12 +282,16 @@ fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &mut dyn Fn
     }
     let places = (0..LOOKS).flat_map(|_| (0..).zip(segment.participants()));
     for (index, record) in places {
-        if !lock::try_exclusive(fd, lock::participant(index))? {
+        if !lock::try_exclusive(fd, lock::place(index))? {
             continue;
         }
         let last = record.last_generation.load(Acquire);
         if last != 0 {
             disown(index);
+        }
+        // Nobody else takes it without the place.
+        if !lock::try_exclusive(fd, lock::participant(index))? {
+            return Err(JoinError::System { errno: Errno::AGAIN });
         }
         let generation = last % 255 + 1;
         record.last_generation.store(generation, Relaxed);

@@ -111,7 +111,7 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
             (claimed.saturating_sub(void).saturating_sub(writing), waiting, held)
         }
     };
-    let backlog = waiting + held;
+    let backlog = waiting.saturating_add(held).min(header.capacity);
     let acked = sent.saturating_sub(backlog);
     let (dense, bodies) = (header.dense_len(), attachment.bodies());
     Stats {
@@ -120,7 +120,7 @@ pub(crate) fn of(attachment: &Attachment) -> Stats {
         backlog: backlog as usize,
         held: held as usize,
         sent,
-        received: acked + held,
+        received: acked.saturating_add(held),
         acked,
         redelivered: rare(&counters.adopted),
         rejected: rare(&counters.rejected),

@@ -505,7 +505,6 @@ assert_eq!(stats.capacity, ring.capacity());
 
     /// Looks at what rings there are while another process writes into one of them, its header included.
     #[test]
-    #[ignore = "list() panics: `layout::strides` believes an alignment that nobody has checked"]
     fn a_list_under_fire_from_another_process() {
         let _watchdog = watchdog("a list under fire");
         let name = name("listed");

@@ -1,7 +1,9 @@
 //! What once went wrong, each by the shortest way that showed it.
 
 use ringmail::{JoinError, Options, Redelivery, mpmc, spsc};
+use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 /// A successor was handed the slots of messages that were still out.
@@ -144,4 +146,23 @@ fn what_was_handed_out_stays_known_after_two_deaths() {
         assert_eq!(*received, message);
         assert!(received.redelivered() > 0, "{message} was handed out before");
     }
+}
+
+/// A sender out of line that runs on past what is held made the receiver remember each message behind it.
+#[test]
+fn an_spsc_receiver_remembers_no_more_than_a_lap() {
+    let ring = spsc::Ring::<u64>::anonymous(&Options::new().capacity(64)).unwrap();
+    let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());
+    let mut rx = ring.receiver().unwrap();
+    let claim = |tail: u64| file.write_all_at(&tail.to_le_bytes(), 1024).unwrap();
+    claim(64);
+    let held = rx.try_recv().unwrap().into_owned();
+    let mut received = 1;
+    for lap in 2..100 {
+        received += rx.try_iter().count();
+        claim(64 * lap);
+        assert!(rx.try_recv().is_err());
+    }
+    assert_eq!(received, 64);
+    drop(held);
 }

@@ -136,6 +136,9 @@ pub enum Step<T> {
     Done(Result<T, Miss>),
 }
 
+/// How often a walk may find that others have been there just now: a tenth of a second of nothing else.
+const OVERTAKEN: u64 = 1 << 22;
+
 /// Hints are stored once in so many positions: on every message they cost 25 %.
 const HINT_EVERY: u64 = 64;
 
@@ -303,7 +306,7 @@ impl<S: Shared> Core<S> {
         match Word(self.shared.word(self.ring.index(position)).load(SeqCst)).phase() {
             Phase::Empty => true,
             Phase::Ready => false,
-            Phase::Writing | Phase::Reading => self.is_productive(position),
+            Phase::Writing | Phase::Reading => self.productive(position).is_some(),
         }
     }
 
@@ -356,7 +359,7 @@ impl<S: Shared> Core<S> {
         }
     }
 
-    /// How many steps any walk may take before the words cannot be those of a ring.
+    /// How many steps to the next slots a look along them may take before the words cannot be those of a ring.
     fn steps(&self) -> u64 {
         8 * self.ring.capacity() + 1000
     }
@@ -408,10 +411,16 @@ impl<S: Shared> Core<S> {
                 }
             }
             Phase::Writing if life.is_dead(word.owner()) => _ = self.reap(index, word),
-            Phase::Writing | Phase::Reading if self.is_productive(position) || mutant(Mutant::Unproductive) => {
-                self.bump(position, skip)
+            Phase::Writing | Phase::Reading => {
+                let beyond = self.productive(position);
+                if beyond.is_none() && !mutant(Mutant::Unproductive) {
+                    cursor.set(position);
+                    return Step::Done(Err(Miss::NotNow));
+                }
+                self.bump(position, skip);
+                return Step::To(beyond.map_or(position, |beyond| self.pass_over(position, beyond)));
             }
-            _ => {
+            Phase::Ready => {
                 cursor.set(position);
                 return Step::Done(Err(Miss::NotNow));
             }
@@ -420,33 +429,65 @@ impl<S: Shared> Core<S> {
     }
 
     /// Steps on until one is the last; `Corrupt` if they do not end.
+    ///
+    /// A walk may be overtaken: at every step by others who have been quicker, and then it only needs more luck than so many
+    /// times none. But others cannot be far quicker again and again. What leads a walk on in leaps, time after time, is not
+    /// a ring; and words that nobody changes can lead it on in no other way.
     #[inline(always)]
     fn walk<T>(&self, mut position: u64, mut step: impl FnMut(u64) -> Step<T>) -> Result<T, Miss> {
-        for _ in 0..self.steps() {
+        let (mut steps, mut leaps) = (OVERTAKEN, self.steps());
+        while steps > 0 && leaps > 0 {
             match step(position) {
-                Step::To(next) => position = next,
+                Step::To(next) => {
+                    let is_leap = next.wrapping_sub(position) > self.ring.one_lap().max(1024);
+                    *(if is_leap { &mut leaps } else { &mut steps }) -= 1;
+                    position = next;
+                }
                 Step::Done(result) => return result,
             }
         }
         Err(Miss::Corrupt)
     }
 
-    /// Whether skipping this position leads to a slot that can be claimed. In an ordinary full ring one extra load says no.
-    fn is_productive(&self, position: u64) -> bool {
+    /// Bumps what is held between a position that was bumped and one that made it productive: what was productive for the
+    /// first is so for each. Returns how far it came.
+    ///
+    /// Without it a sender would look as far for each of them, and a ring in which all slots but one are held would cost the square
+    /// of its capacity a message.
+    fn pass_over(&self, position: u64, beyond: u64) -> u64 {
+        let mut position = self.ring.next(position);
+        while position < beyond {
+            let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+            let word = Word(self.shared.word(index).load(SeqCst));
+            let skip = self.shared.skip(index).load(SeqCst);
+            if Self::first_open(word, skip, lap) <= lap {
+                if !matches!(word.phase(), Phase::Writing | Phase::Reading) {
+                    break;
+                }
+                self.bump(position, skip);
+            }
+            position = self.ring.next(position);
+        }
+        position
+    }
+
+    /// Whether skipping this position leads to a slot that can be claimed, and where that is. In an ordinary full ring one
+    /// extra load says no.
+    fn productive(&self, position: u64) -> Option<u64> {
         let mut position = self.ring.next(position);
         for _ in 1..self.ring.capacity() {
             let (lap, index) = (self.ring.lap(position), self.ring.index(position));
             let word = Word(self.shared.word(index).load(SeqCst));
             let skip = self.shared.skip(index).load(SeqCst);
             if word.phase() == Phase::Empty || Self::first_open(word, skip, lap) > lap {
-                return true;
+                return Some(position);
             }
             if word.phase() == Phase::Ready {
-                return false;
+                return None;
             }
             position = self.ring.next(position);
         }
-        false
+        None
     }
 
     /// Passes over a position whose slot is held by an earlier lap. Won or lost, the caller looks again.
@@ -486,7 +527,7 @@ impl<S: Shared> Core<S> {
         // Lap open-1 is resolved here, so everything before the same slot one lap earlier was consumed or will be met again
         // at or after it. Only so far: a receiver must not jump as a sender may.
         let behind = if mutant(Mutant::JumpFar) { 1 } else { 2 };
-        if open > lap.wrapping_add(behind) {
+        if open > lap.saturating_add(behind) {
             return Step::To(self.ring.next(self.ring.at(open.wrapping_sub(behind), index)));
         }
         match self.look(word, skip, lap, index, life) {

@@ -94,6 +94,12 @@ impl Desk {
                     None => {
                         consumer.peek().ok_or(Stop::NotNow)?;
                         let start = consumer.position();
+                        // No follower of the protocol sends a lap beyond what is not done with.
+                        if ledger.is_some_and(|ledger| end.ring.distance(ledger.floor(), start) >= end.ring.capacity())
+                        {
+                            consumer.forget();
+                            return Err(Stop::Corrupt);
+                        }
                         let handed = if consumer.is_again() {
                             Handed { start, redelivered: count_again(end, start), end: consumer.take_again() }
                         } else {

@@ -45,17 +45,14 @@ pub enum Mutant {
     WakeFirst,
     /// Of all sleepers one is woken.
     WakeOne,
-<<<<<<< HEAD
     /// A body is claimed without a look whether somebody else just did.
     BlindClaim,
     /// A body whose memory somebody died giving back is taken for one with memory.
     TrustTrimmer,
-=======
     /// A message of the dead is made anybody's by a plain store, though somebody may have adopted it meanwhile.
     Overwritten,
     /// A place is handed on while claims still name its former owner.
     Unfreed,
     /// A message of the dead that is made anybody's forgets how often it was delivered.
     Forgiven,
->>>>>>> dd9a724 (Explorer: recovery and joins in between, progress from every state, symmetry; hostile bytes under recover, list and blocking verbs)
 }

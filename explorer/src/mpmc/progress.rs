@@ -8,7 +8,7 @@
 //! Both would follow from there being no livelock, no endless path and nobody at rest in vain anywhere in the space. Here
 //! that is not relied on: the runs have an end of their own to reach, and what they must have achieved by then is said
 //! again, more strictly. So no mistake that the core makes can be noticed only here; but what the space takes for granted
-//! can, such as the verdict on the dead ([`Scenario::strict`](super::Scenario)).
+//! can, such as the verdict on the dead: it was here that a join was seen to keep back what the dead one held.
 //!
 //! A run depends on the memory and on those who run, so it is made once for all states that differ only in the others and
 //! in what has happened.
@@ -17,7 +17,6 @@ use super::process::{Process, Stage};
 use super::symmetry::Renaming;
 use super::visit::Visit;
 use super::{State, World};
-use crate::owner::Owner;
 use crate::ring::word::{Phase, Word};
 use crate::search::{Model, Move, Moves, Print, Prints, Verdict};
 
@@ -114,11 +113,6 @@ impl World {
         let still = &state.processes[frozen];
         let mine = self.name(still, frozen);
         let is_held = |word: Word| matches!(word.phase(), Phase::Writing | Phase::Reading) && word.owner() == mine;
-        // What is held under a dead place's name while somebody who stands still is about to take it.
-        let is_kept = |word: Word| {
-            let former = still.place.map(|place| Owner::new(place.into(), 1));
-            !self.scenario.strict && Self::is_visiting(still) && former == Some(word.owner())
-        };
         let all = |test: &dyn Fn(Word) -> bool| self.words(&state.memory).all(test);
         let runs = |number: &usize| *number != frozen && state.processes[*number].stage != Stage::Dead;
         let receives = |number: &usize| self.visit(*number) != Some(Visit::Recover);
@@ -128,8 +122,7 @@ impl World {
             .any(|number| state.processes[number].stage == Stage::Resting);
         let are_sent = (0..self.senders()).filter(runs).all(|number| state.processes[number].stage == Stage::Done);
         if is_received {
-            let held = all(&|word| is_held(word) || is_kept(word));
-            (are_sent || held) && all(&|word| word.phase() == Phase::Empty || is_held(word) || is_kept(word))
+            (are_sent || all(&is_held)) && all(&|word| word.phase() == Phase::Empty || is_held(word))
         } else {
             are_sent || all(&|word| word.phase() != Phase::Empty) || !all(&|word| word.phase() != Phase::Ready)
         }

@@ -33,8 +33,6 @@ pub struct Scenario {
     pub alone: bool,
     /// The others are run from every state while one stands still.
     pub frozen: bool,
-    /// Even what a dead place holds must not wait for somebody who stands still while taking that place.
-    pub strict: bool,
     /// Fewer states are visited: see [`symmetry`](super::symmetry).
     pub reduced: bool,
     /// The mistake to make.
@@ -57,7 +55,6 @@ impl Scenario {
             patience: u32::MAX,
             alone: false,
             frozen: false,
-            strict: false,
             reduced: false,
             fault: None,
         }

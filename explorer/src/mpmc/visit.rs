@@ -1,9 +1,9 @@
 //! Those who clear up after the dead: what `Ring::recover` does, and a join over a dead place.
 //!
 //! Both run [`Core::disown`](crate::ring::mpmc::Core::disown), at any moment and beside each other, and may die in it. One who
-//! recovers asks for each owner whether it is dead. One who joins does as `registry::join`: it takes the lock of a dead
-//! place, so that its former owner *counts as alive meanwhile*; removes that name from every slot; enters the next
-//! generation, so that the former owner is dead for good; and goes on as a receiver, under the name of that place.
+//! recovers asks for each owner whether it is dead. One who joins does as `registry::join`: it takes a dead place, whose
+//! former owner stays dead to everybody meanwhile; removes that name from every slot; enters the next generation; and goes on as
+//! a receiver, under the name of that place.
 //!
 //! From then on no slot may name the former owner: a place whose generations come round would have two lives in the ring.
 
@@ -54,8 +54,8 @@ impl World {
         let dead = &self.core.shared().0[DEAD];
         let was = memory[DEAD];
         match (process.stage, process.place) {
-            (Stage::Join, _) => dead.store(was & !(1 << self.vacant(memory).expect("a dead place")), SeqCst),
-            (Stage::Enter, Some(place)) => dead.store(was | 1 << place, SeqCst),
+            // The lock of the place, and the record: nobody else has a use for either.
+            (Stage::Join | Stage::Enter, _) => dead.store(was, SeqCst),
             (_, Some(place)) => _ = self.core.disown(|owner| owner.index() == u32::from(place)),
             _ => {
                 let life = self.verdicts(self.name(process, number));

@@ -21,9 +21,14 @@ pub const SENDER: u64 = LIFETIME + 1;
 /// Held by the receiver of an spsc ring.
 pub const RECEIVER: u64 = LIFETIME + 2;
 
-/// The byte of the participant at `index`.
+/// The byte that says that the participant at `index` lives.
 pub fn participant(index: u32) -> u64 {
     LIFETIME + 16 + u64::from(index)
+}
+
+/// The byte that says that the place at `index` is not to be had: somebody has it, takes it or clears it.
+pub fn place(index: u32) -> u64 {
+    LIFETIME + (1 << 16) + u64::from(index)
 }
 
 fn request(kind: libc::c_int, byte: u64) -> libc::flock {
