@@ -107,10 +107,7 @@ impl PingPong {
     }
 }
 
-/// Bytes of a frame.
-pub const FRAME: usize = 64 * 1024;
-
-/// Slots of [`FRAME`] bytes and two counters.
+/// Slots for frames, and two counters.
 #[repr(C)]
 pub struct Frames {
     sent: Line<AtomicU64>,
@@ -120,55 +117,70 @@ pub struct Frames {
 /// Where the slots begin: at a page, as the ring's do.
 const SLOTS: usize = 4096;
 
+/// What a ring of frames is like.
+#[derive(Clone, Copy)]
+pub struct Shape {
+    /// Slots.
+    pub capacity: usize,
+    /// Bytes of a frame.
+    pub len: usize,
+}
+
+impl Shape {
+    fn bytes(self) -> usize {
+        SLOTS + self.capacity * self.len
+    }
+}
+
 impl Frames {
-    pub fn map(capacity: usize) -> Shared<Self> {
+    pub fn map(shape: Shape) -> Shared<Self> {
         // SAFETY: zeroes are atomics, and bytes.
-        unsafe { Shared::zeroed(SLOTS + capacity * FRAME) }
+        unsafe { Shared::zeroed(shape.bytes()) }
     }
 }
 
 /// One side of a ring of frames: how far it is, and how far it last saw the other.
 pub struct FrameEnd<S> {
     ring: S,
-    capacity: u64,
+    shape: Shape,
     mine: u64,
     theirs: u64,
 }
 
 impl<S: Deref<Target = Shared<Frames>>> FrameEnd<S> {
-    pub fn new(ring: S, capacity: usize) -> Self {
-        assert_eq!(ring.bytes, SLOTS + capacity * FRAME);
-        Self { ring, capacity: capacity as u64, mine: 0, theirs: 0 }
+    pub fn new(ring: S, shape: Shape) -> Self {
+        assert_eq!(ring.bytes, shape.bytes());
+        Self { ring, shape, mine: 0, theirs: 0 }
     }
 
-    fn slot(&self) -> *mut [u8; FRAME] {
-        let place = (self.mine % self.capacity) as usize;
+    fn slot(&self) -> *mut u8 {
+        let place = self.mine as usize % self.shape.capacity;
         // SAFETY: within the mapping, whose size was checked.
-        unsafe { self.ring.start.as_ptr().cast::<u8>().add(SLOTS + place * FRAME) }.cast()
+        unsafe { self.ring.start.as_ptr().cast::<u8>().add(SLOTS + place * self.shape.len) }
     }
 
     /// Fills the next slot when it is free.
     #[inline]
-    pub fn fill_next(&mut self, fill: impl FnOnce(&mut [u8; FRAME])) {
-        while self.mine - self.theirs == self.capacity {
+    pub fn fill_next(&mut self, fill: impl FnOnce(&mut [u8])) {
+        while self.mine - self.theirs == self.shape.capacity as u64 {
             self.theirs = self.ring.read.0.load(Acquire);
             std::hint::spin_loop();
         }
         // SAFETY: read by nobody until the counter says that it is sent.
-        fill(unsafe { &mut *self.slot() });
+        fill(unsafe { std::slice::from_raw_parts_mut(self.slot(), self.shape.len) });
         self.mine += 1;
         self.ring.sent.0.store(self.mine, Release);
     }
 
     /// Reads the next slot when it is full.
     #[inline]
-    pub fn read_next(&mut self, read: impl FnOnce(&[u8; FRAME])) {
+    pub fn read_next(&mut self, read: impl FnOnce(&[u8])) {
         while self.mine == self.theirs {
             self.theirs = self.ring.sent.0.load(Acquire);
             std::hint::spin_loop();
         }
         // SAFETY: written by nobody until the counter says that it is read.
-        read(unsafe { &*self.slot() });
+        read(unsafe { std::slice::from_raw_parts(self.slot(), self.shape.len) });
         self.mine += 1;
         self.ring.read.0.store(self.mine, Release);
     }

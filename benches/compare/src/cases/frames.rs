@@ -1,22 +1,22 @@
-//! Frames of 64 KiB, in place, between two processes: gigabytes a second.
+//! Frames, in place, between two processes: gigabytes a second.
 //!
 //! The sender copies a frame into the slot and commits; the receiver sums up all of its words where it lies, which is what
 //! every frame is verified by, and lets go. What bounds it is moving the bytes: from the sender's private cache while the
-//! footprint is small, from the shared one at some megabytes. The bare ring has the same footprint, the same copy and the
-//! same sum, and two counters instead of everything else.
+//! footprint is small, from the shared one at some megabytes, from memory beyond. The bare ring has the same copy and the same
+//! sum, and two counters instead of everything else; its footprint is its slots, and so there are several of it.
 
 use super::{Case, Contestant, Direction, Goal, Outcome};
-use crate::bare::{FRAME, FrameEnd, Frames};
+use crate::bare::{FrameEnd, Frames, Shape};
 use crate::crew::{self, Cores, Job, Mode};
 use ringmail::{Options, mpmc, spsc};
 use std::sync::Arc;
 
-/// Passes of the ring in the warm-up.
-const WARM: u64 = 8;
+/// Bytes that are sent in the warm-up, at least: enough for both processes to have touched all that they go round in.
+const WARM: usize = 128 << 20;
 
 /// The sending side: lends the next slot to be filled.
 trait Source {
-    fn send(&mut self, fill: impl FnOnce(&mut [u8]));
+    fn send(&mut self, len: usize, fill: impl FnOnce(&mut [u8]));
 }
 
 /// The receiving side: shows the next frame.
@@ -25,8 +25,8 @@ trait Drain {
 }
 
 /// What all frames are alike in.
-fn picture() -> Vec<u8> {
-    (0..FRAME as u32).map(|place| (place.wrapping_mul(0x9E37_79B9) >> 24) as u8).collect()
+fn picture(len: usize) -> Vec<u8> {
+    (0..len as u32).map(|place| (place.wrapping_mul(0x9E37_79B9) >> 24) as u8).collect()
 }
 
 #[inline]
@@ -35,21 +35,22 @@ fn sum(frame: &[u8]) -> u64 {
     words.fold(0, |sum: u64, word| sum.wrapping_add(u64::from_ne_bytes(*word)))
 }
 
-/// Streams `n` frames through a ring of some slots.
+/// Streams `n` frames through a ring.
 fn stream<S: Source, D: Drain>(
     cores: &Cores,
     n: u64,
-    capacity: usize,
+    shape: Shape,
     source: impl FnOnce() -> S + Send + 'static,
     drain: impl FnOnce() -> D + Send + 'static,
 ) -> Option<Outcome> {
-    let warm = WARM * capacity as u64;
+    let len = shape.len;
+    let warm = (WARM / len).max(2 * shape.capacity) as u64;
     let sender: Job = Box::new(move |post| {
         let mut source = source();
-        let mut picture = picture();
+        let mut picture = picture(len);
         let mut send = |number: u64| {
             picture[..8].copy_from_slice(&number.to_ne_bytes());
-            source.send(|slot| slot.copy_from_slice(&picture));
+            source.send(len, |slot| slot.copy_from_slice(&picture));
         };
         (0..warm).for_each(&mut send);
         post.start();
@@ -59,7 +60,7 @@ fn stream<S: Source, D: Drain>(
     });
     let receiver: Job = Box::new(move |post| {
         let mut drain = drain();
-        let picture = picture();
+        let picture = picture(len);
         let rest = sum(&picture[8..]);
         for number in 0..warm {
             drain.receive(|frame| {
@@ -75,14 +76,14 @@ fn stream<S: Source, D: Drain>(
         post.meet();
     });
     let log = crew::run(Mode::Processes, cores, vec![sender, receiver])?;
-    let value = n as f64 * FRAME as f64 / log.elapsed.as_nanos() as f64;
+    let value = n as f64 * len as f64 / log.elapsed.as_nanos() as f64;
     Some(Outcome { value, p99: None, log })
 }
 
 impl Source for spsc::Sender<[u8]> {
     #[inline]
-    fn send(&mut self, fill: impl FnOnce(&mut [u8])) {
-        let mut loan = self.loan(FRAME).expect("loan");
+    fn send(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        let mut loan = self.loan(len).expect("loan");
         fill(&mut loan);
         loan.commit().expect("commit");
     }
@@ -97,8 +98,8 @@ impl Drain for spsc::Receiver<[u8]> {
 
 impl Source for mpmc::Sender<[u8]> {
     #[inline]
-    fn send(&mut self, fill: impl FnOnce(&mut [u8])) {
-        let mut loan = self.loan(FRAME).expect("loan");
+    fn send(&mut self, len: usize, fill: impl FnOnce(&mut [u8])) {
+        let mut loan = self.loan(len).expect("loan");
         fill(&mut loan);
         loan.commit().expect("commit");
     }
@@ -115,7 +116,7 @@ type BareEnd = FrameEnd<Arc<crate::bare::Shared<Frames>>>;
 
 impl Source for BareEnd {
     #[inline]
-    fn send(&mut self, fill: impl FnOnce(&mut [u8])) {
+    fn send(&mut self, _: usize, fill: impl FnOnce(&mut [u8])) {
         self.fill_next(|slot| fill(slot));
     }
 }
@@ -127,49 +128,68 @@ impl Drain for BareEnd {
     }
 }
 
-fn options(capacity: usize) -> Options {
-    Options::new().capacity(capacity).max_len(FRAME).prefault(true)
+fn options(shape: Shape) -> Options {
+    Options::new().capacity(shape.capacity).max_len(shape.len).prefault(true)
 }
 
-fn ringmail_spsc(capacity: usize) -> Contestant {
+fn ringmail_spsc(shape: Shape) -> Contestant {
     Contestant::new("ringmail spsc", Mode::Processes, move |cores, n| {
-        let ring = spsc::Ring::<[u8]>::anonymous(&options(capacity)).expect("ring");
+        let ring = spsc::Ring::<[u8]>::anonymous(&options(shape)).expect("ring");
         let other = ring.clone();
         let source = move || ring.sender().expect("sender");
-        stream(cores, n, capacity, source, move || other.receiver().expect("receiver"))
+        stream(cores, n, shape, source, move || other.receiver().expect("receiver"))
     })
 }
 
-fn ringmail_mpmc(capacity: usize) -> Contestant {
+fn ringmail_mpmc(shape: Shape) -> Contestant {
     Contestant::new("ringmail mpmc", Mode::Processes, move |cores, n| {
-        let ring = mpmc::Ring::<[u8]>::anonymous(&options(capacity)).expect("ring");
+        let ring = mpmc::Ring::<[u8]>::anonymous(&options(shape)).expect("ring");
         let other = ring.clone();
         let source = move || ring.sender().expect("sender");
-        stream(cores, n, capacity, source, move || other.receiver().expect("receiver"))
+        stream(cores, n, shape, source, move || other.receiver().expect("receiver"))
     })
 }
 
-fn bare_ring(capacity: usize) -> Contestant {
-    Contestant::new("bare ring", Mode::Processes, move |cores, n| {
-        let ring = Arc::new(Frames::map(capacity));
+fn bare_ring(name: &'static str, shape: Shape) -> Contestant {
+    Contestant::new(name, Mode::Processes, move |cores, n| {
+        let ring = Arc::new(Frames::map(shape));
         let other = Arc::clone(&ring);
-        let source = move || FrameEnd::new(ring, capacity);
-        stream(cores, n, capacity, source, move || FrameEnd::new(other, capacity))
+        let source = move || FrameEnd::new(ring, shape);
+        stream(cores, n, shape, source, move || FrameEnd::new(other, shape))
     })
 }
+
+/// The bare rings that a ring of long messages is held against: of few slots and of many.
+const BARE: [(&str, usize); 5] = [("bare 2", 2), ("bare 4", 4), ("bare 8", 8), ("bare 64", 64), ("bare 256", 256)];
 
 pub fn cases() -> Vec<Case> {
-    let case = |name, about, capacity| Case {
-        name,
-        about,
-        direction: Direction::MoreIsBetter("GB/s"),
-        first: 2_000,
-        step: 1,
-        contestants: vec![ringmail_spsc(capacity), bare_ring(capacity), ringmail_mpmc(capacity)],
-        goals: vec![Goal { best_of: &["bare ring"], bound: 0.9 }],
+    let case = |name, about, capacity, len: usize, goal: &'static [&'static str]| {
+        let shape = Shape { capacity, len };
+        let mut contestants = vec![ringmail_spsc(shape), ringmail_mpmc(shape)];
+        let bare = BARE.into_iter().filter(|(name, _)| goal.contains(name));
+        contestants.extend(bare.map(|(name, capacity)| bare_ring(name, Shape { capacity, len })));
+        Case {
+            name,
+            about,
+            direction: Direction::MoreIsBetter("GB/s"),
+            first: ((128 << 20) / len) as u64,
+            step: 1,
+            contestants,
+            goals: vec![Goal { best_of: goal, bound: 0.9 }],
+        }
     };
+    const K64: usize = 64 << 10;
+    const M1: usize = 1 << 20;
     vec![
-        case("frames-64k-4", "frames of 64 KiB in place, two processes, capacity 4", 4),
-        case("frames-64k-64", "frames of 64 KiB in place, two processes, capacity 64", 64),
+        case("frames-64k-4", "frames of 64 KiB in place, capacity 4", 4, K64, &["bare 4", "bare 64", "bare 256"]),
+        case("frames-64k-64", "frames of 64 KiB in place, capacity 64", 64, K64, &["bare 64", "bare 256"]),
+        case(
+            "frames-1m-64",
+            "frames of 1 MiB in place, capacity 64",
+            64,
+            M1,
+            &["bare 2", "bare 4", "bare 8", "bare 64"],
+        ),
+        case("frames-1m-1024", "frames of 1 MiB in place, capacity 1024", 1024, M1, &["bare 2", "bare 4", "bare 8"]),
     ]
 }
