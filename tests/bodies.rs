@@ -24,6 +24,13 @@ fn memory(ring: impl AsFd) -> u64 {
     file.metadata().unwrap().blocks() * 512
 }
 
+/// Bytes of memory that nobody uses.
+fn available() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
 /// A message that says which it is in every byte, and where in each page.
 fn message(number: usize, len: usize) -> Vec<u8> {
     let mut message = vec![number as u8; len];
@@ -291,6 +298,30 @@ both! {
             drop((tx, rx));
             ring.close();
         }
+    }
+
+    #[test]
+    fn a_message_of_4_gib_arrives_and_its_memory_goes_back() {
+        const GIB: usize = 1 << 30;
+        if available() < 6 * GIB as u64 {
+            eprintln!("not shown here: there is too little memory");
+            return;
+        }
+        let ring = Ring::anonymous(&Options::new().capacity(4).max_len(16 * GIB).retain(64 * MIB)).unwrap();
+        let dense = ring.stats().committed;
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let mut loan = tx.loan(4 * GIB).unwrap();
+        loan.iter_mut().step_by(MIB).enumerate().for_each(|(place, byte)| *byte = place as u8);
+        *loan.last_mut().unwrap() = 77;
+        loan.commit().unwrap();
+        assert!(memory(&ring) >= 4 * GIB as u64);
+        let received = rx.recv().unwrap();
+        assert_eq!((received.len(), received.last()), (4 * GIB, Some(&77)));
+        assert!(received.iter().step_by(MIB).enumerate().all(|(place, &byte)| byte == place as u8));
+        drop(received);
+        let stats = ring.stats();
+        assert!(stats.committed <= dense + (64 << 20), "{stats:?}");
+        assert!(memory(&ring) <= dense + (64 << 20));
     }
 
     #[test]

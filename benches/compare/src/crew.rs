@@ -184,12 +184,17 @@ pub type Job = Box<dyn FnOnce(&mut Post<'_>) + Send>;
 /// Runs the jobs at the same time. `None` if a crew of processes did not get done; threads cannot be stopped, and take the
 /// program with them.
 pub fn run(mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Option<Log> {
+    run_for(PATIENCE_S, mode, cores, jobs)
+}
+
+/// As [`run`], with more patience: for jobs that touch gigabytes first.
+pub fn run_for(seconds: u32, mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Option<Log> {
     let crew = jobs.len();
     assert!(crew <= MOST);
     // SAFETY: all zeroes are a gate that nobody has passed.
     let gate: Shared<Gate> = unsafe { Shared::zeroed(size_of::<Gate>()) };
     THREADS.store(usize::from(mode == Mode::Threads), Relaxed);
-    watch(PATIENCE_S);
+    watch(seconds);
     let done = match mode {
         Mode::Threads => {
             std::thread::scope(|scope| {

@@ -1,5 +1,6 @@
 //! What is measured: each case has a subject, the first contestant, and others that it is held against.
 
+mod copies;
 mod frames;
 mod kill;
 mod mpmc;
@@ -98,5 +99,6 @@ pub fn all() -> Vec<Case> {
     cases.extend(mpmc::cases());
     cases.extend(kill::cases());
     cases.extend(frames::cases());
+    cases.extend(copies::cases());
     cases
 }
