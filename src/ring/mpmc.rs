@@ -137,7 +137,7 @@ pub enum Step<T> {
 }
 
 /// How often a walk may find that others have been there just now: a tenth of a second of nothing else.
-const OVERTAKEN: u64 = 1 << 22;
+const OVERTAKEN: u64 = if cfg!(loom) { 1 << 10 } else { 1 << 22 };
 
 /// Hints are stored once in so many positions: on every message they cost 25 %.
 const HINT_EVERY: u64 = 64;
