@@ -95,6 +95,8 @@ mod received;
 mod registry;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(all(feature = "shared_memory", not(loom)))]
+mod shmem;
 #[cfg(not(loom))]
 mod slots;
 #[cfg(not(loom))]

@@ -275,7 +275,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
         Self::begin(Segment::create(address, &wish, options.mode_bits(), options.prefaults(), replace), options)
     }
 
-    fn begin(created: Result<(Segment, Life), OpenError>, options: &Options) -> Result<Self, OpenError> {
+    pub(crate) fn begin(created: Result<(Segment, Life), OpenError>, options: &Options) -> Result<Self, OpenError> {
         let ring = Self::attach(created)?;
         if options.prefaults() {
             ring.attachment.bodies().prefault(ring.max_len());

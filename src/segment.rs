@@ -152,7 +152,7 @@ impl Segment {
     pub fn anonymous(wish: &Wish, prefault: bool) -> Result<(Self, Life), OpenError> {
         let header = plan(wish)?;
         let file = file::anonymous().map_err(OpenError::Io)?;
-        fill(file.as_fd(), &header)?;
+        fill(file.as_fd(), &header, header.segment_len)?;
         file::seal_size(file.as_fd()).map_err(OpenError::Io)?;
         let life = begin(file.as_fd())?;
         let segment = Self::map(file, header, None)?;
@@ -172,7 +172,7 @@ impl Segment {
         let path = &address.path;
         let refused = |error| address.refused(error);
         let file = file::unnamed(path, mode).map_err(refused)?;
-        fill(file.as_fd(), &header)?;
+        fill(file.as_fd(), &header, header.segment_len)?;
         let life = begin(file.as_fd())?;
         let segment = Self::map(file, header, address.to_remove())?;
         segment.prefault(prefault);
@@ -182,6 +182,41 @@ impl Segment {
                 return Err(address.already_exists());
             }
         }
+        Ok((segment, life))
+    }
+
+    /// Makes a segment in memory that is there already, unless somebody has one in it open.
+    #[cfg(feature = "shared_memory")]
+    pub fn create_inside(file: OwnedFd, name: &str, wish: &Wish, prefault: bool) -> Result<(Self, Life), OpenError> {
+        let header = plan(wish)?;
+        let len = file::regular_len(file.as_fd())?;
+        if len < header.segment_len {
+            return Err(OpenError::Truncated { len, needed: header.segment_len });
+        }
+        let already_exists = || OpenError::AlreadyExists { name: name.to_owned() };
+        let mut table = fork::exclusive();
+        // Through an opening that goes with this block: the lock must not outlive it in a child.
+        let alone = fork::reopen(file.as_fd()).map_err(OpenError::Io)?;
+        if !lock::try_exclusive(alone.as_fd(), lock::LIFETIME).map_err(OpenError::Io)? {
+            return Err(already_exists());
+        }
+        // What makes it a ring comes last.
+        file::punch(file.as_fd(), 0, len).map_err(OpenError::Io)?;
+        let unfinished = Header { magic: [0; 8], ..header };
+        fill(file.as_fd(), &unfinished, len)?;
+        file::write_start(file.as_fd(), &header.magic).map_err(OpenError::Io)?;
+        drop(alone);
+        let life = Life::begin(file.as_fd(), &mut table).map_err(OpenError::Io)?.ok_or_else(already_exists)?;
+        // Another creator may have come in between.
+        let mut found = Header::new_zeroed();
+        let is_ours = file::read_start(file.as_fd(), found.as_mut_bytes()).is_ok() && found == header;
+        if !is_ours {
+            life.end(&mut table);
+            return Err(already_exists());
+        }
+        drop(table);
+        let segment = Self::map(file, header, None)?;
+        segment.prefault(prefault);
         Ok((segment, life))
     }
 
@@ -387,10 +422,10 @@ fn plan(wish: &Wish) -> Result<Header, OpenError> {
     Header::plan(wish, id).map_err(|field| OpenError::Corrupt { field })
 }
 
-/// Gives a fresh file its room and its header. All other bytes are zero, which is how an unused ring looks.
-fn fill(file: BorrowedFd<'_>, header: &Header) -> Result<(), OpenError> {
+/// Gives a fresh file its room, its length and its header. All other bytes are zero, which is how an unused ring looks.
+fn fill(file: BorrowedFd<'_>, header: &Header, len: u64) -> Result<(), OpenError> {
     let dense = file::allocate(file, 0, header.dense_len());
-    dense.and_then(|()| file::set_len(file, header.segment_len)).map_err(|error| match error.kind() {
+    dense.and_then(|()| file::set_len(file, len)).map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory | io::ErrorKind::FileTooLarge => {
             OpenError::NoSpace { needed: header.dense_len() }
         }

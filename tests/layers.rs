@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["lib"],
     &["spsc", "mpmc"],
+    &["shmem"],
     &["open", "list"],
     &["stats"],
     &["options"],

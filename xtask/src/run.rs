@@ -9,6 +9,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+/// The features of the library that everything is tested and checked with.
+pub const FEATURES: &str = "ringmail/shared_memory";
+
 /// Cargo, the one that runs us.
 pub fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

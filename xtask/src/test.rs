@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test there is, step by step, and one line that sums them up.
 
-use crate::run::{cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
+use crate::run::{FEATURES, cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
 use crate::tally::Tally;
 use crate::torture;
 use std::process::Command;
@@ -73,7 +73,7 @@ fn verdict(ok: bool) -> Outcome {
 
 /// Unit and integration tests, doc tests, and the examples built.
 fn tests(tally: &mut Tally) -> Outcome {
-    judge(count(cargo(&["test", "--workspace", "--no-fail-fast"])), tally)
+    judge(count(cargo(&["test", "--workspace", "--features", FEATURES, "--no-fail-fast"])), tally)
 }
 
 /// Every in-process benchmark once, unmeasured.

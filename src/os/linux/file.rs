@@ -17,6 +17,26 @@ pub fn path_of(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(format!("ringmail.{name}"))
 }
 
+/// The path of POSIX shared memory of a name that starts with a slash, as `shm_open` takes it.
+#[cfg(feature = "shared_memory")]
+pub fn path_of_memory(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(name.trim_start_matches('/'))
+}
+
+/// Whether a mapping of this process that starts at `address` is of this very file, from its start.
+#[cfg(feature = "shared_memory")]
+pub fn is_mapped_at(fd: BorrowedFd<'_>, address: usize) -> io::Result<bool> {
+    let stat = fs::fstat(fd)?;
+    let device = format!("{:02x}:{:02x}", fs::major(stat.st_dev), fs::minor(stat.st_dev));
+    let (start, inode) = (format!("{address:x}-"), stat.st_ino.to_string());
+    let maps = std::fs::read_to_string("/proc/self/maps")?;
+    // Start-end, permissions, offset, device, inode, path.
+    Ok(maps.lines().filter(|line| line.starts_with(&start)).any(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        matches!(fields[..], [_, _, offset, dev, ino, ..] if offset.trim_matches('0').is_empty() && dev == device && ino == inode)
+    }))
+}
+
 /// A segment that has no name and vanishes with its last descriptor and mapping.
 pub fn anonymous() -> io::Result<OwnedFd> {
     use fs::MemfdFlags;
