@@ -52,7 +52,7 @@ const MAX_STRIDE: u64 = 4096;
 /// The record of a slot in a ring with bodies: room for messages of up to 960 bytes.
 const STRIDE_WITH_BODIES: u64 = 1024;
 
-/// Where a body starts: where a huge page would.
+/// Where a long body starts: where a table of pages does.
 const BODY_ALIGN: u64 = 2 << 20;
 
 /// A sized message of at most so many bytes fits with its slot in either flavour, however it is aligned.

@@ -149,7 +149,7 @@ fn long_messages_have_bodies() {
         "bodies: table, stride, retain"
     );
     assert_eq!(bytes.u64(240), 5 + 1024, "bodies");
-    assert_eq!(bytes.0.len(), (2 << 20) + 1029 * 65536, "the first body starts where a huge page would");
+    assert_eq!(bytes.0.len(), (2 << 20) + 1029 * 65536, "the first body starts where a table of pages does");
     assert_eq!((bytes.u64(8192), bytes.u64(8192 + 8)), (2, 3), "ready in lap 0, length, in no body");
     assert_eq!(&bytes.0[8192 + 64..][..4], [2, 2, 2, 0]);
     assert_eq!((bytes.u64(9216), bytes.u64(9216 + 8)), (2, 1 << 36 | 65536), "ready in lap 0, body 0, length");

@@ -184,9 +184,8 @@ pub fn map(fd: BorrowedFd<'_>, len: u64, dense_len: u64) -> io::Result<MmapRaw> 
     let map = MmapOptions::new().len(len).map_raw(fd.as_fd().as_raw_fd())?;
     let dense = (dense_len as usize).next_multiple_of(rustix::param::page_size());
     if dense < len {
-        // Only advice: a dump without it is long, not wrong. The same for huge pages, where the system leaves them to us.
+        // Only advice: a dump without it is long, not wrong.
         let _ = map.advise_range(Advice::DontDump, dense, len - dense);
-        let _ = map.advise_range(Advice::HugePage, dense, len - dense);
     }
     Ok(map)
 }
