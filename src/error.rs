@@ -411,3 +411,65 @@ stops! {
     /// Some message of this sender was still unacknowledged when the time was up.
     Timeout is_timeout "timed out waiting for acknowledgements"
 }
+
+/// Why a [`stream::Reader`](crate::stream::Reader) gives no more bytes: inside its [`io::Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The writer died, or let go of the stream without ending it, or the ring was closed. Every byte that was sent before
+    /// has been read. [`ErrorKind::ConnectionAborted`](io::ErrorKind::ConnectionAborted).
+    Aborted,
+    /// The stream began before this reader came: somebody else has read its first bytes.
+    /// [`ErrorKind::InvalidData`](io::ErrorKind::InvalidData).
+    Headless,
+    /// A message came that no [`stream::Writer`](crate::stream::Writer) sent.
+    /// [`ErrorKind::InvalidData`](io::ErrorKind::InvalidData).
+    NotAStream,
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Aborted => "the stream broke off: its writer left or died before the end",
+            Self::Headless => "the stream began before this reader came",
+            Self::NotAStream => "a message that is no part of a stream",
+        })
+    }
+}
+
+impl std::error::Error for StreamError {}
+
+impl From<StreamError> for io::Error {
+    fn from(error: StreamError) -> Self {
+        let kind = match error {
+            StreamError::Aborted => io::ErrorKind::ConnectionAborted,
+            StreamError::Headless | StreamError::NotAStream => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        let kind = match error {
+            SendError::Disconnected => io::ErrorKind::BrokenPipe,
+            SendError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+            SendError::NoSpace { .. } => io::ErrorKind::StorageFull,
+            SendError::Corrupt => io::ErrorKind::InvalidData,
+            SendError::Join(_) => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<RecvError> for io::Error {
+    fn from(error: RecvError) -> Self {
+        let kind = match error {
+            RecvError::Disconnected => io::ErrorKind::ConnectionAborted,
+            RecvError::TooLarge { .. } => io::ErrorKind::InvalidInput,
+            RecvError::Corrupt => io::ErrorKind::InvalidData,
+            RecvError::Join(_) => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}

@@ -33,7 +33,8 @@
 //! | messages held at once | one, one batch, or owned ones | any number, released in any order; each costs its slot and blocks nobody |
 //! | pick it for | streams: frames, samples, bytes | work queues, fan-in from actors, fan-out to workers |
 //!
-//! Both have the same few verbs, so switching is changing one `use`.
+//! Both have the same few verbs, so switching is changing one `use`. Bytes that come in no messages at all go through a [`stream`], which is
+//! `Write` on one side and `Read` on the other.
 //!
 //! # When not to use Ringmail
 //!
@@ -103,6 +104,8 @@ mod slots;
 pub mod spsc;
 #[cfg(not(loom))]
 mod stats;
+#[cfg(not(loom))]
+pub mod stream;
 
 // The core, which the model checker drives.
 #[cfg(loom)]
@@ -129,8 +132,8 @@ pub use self::sync::{Mutant, torture};
 #[cfg(not(loom))]
 pub use self::{
     error::{
-        JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendTimeoutError, TryRecvError,
-        TrySendError, WaitAckedError,
+        JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendTimeoutError, StreamError,
+        TryRecvError, TrySendError, WaitAckedError,
     },
     list::{Listed, Overview, list},
     loan::Loan,

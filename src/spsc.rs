@@ -17,12 +17,16 @@
 //! A sender or receiver that takes over carries on where its predecessor stopped: a message that was being filled is
 //! forgotten, one that was received and not acknowledged is [received again](Received::redelivered).
 
+mod draft;
 mod end;
 mod held;
+mod kept;
 mod receiver;
 mod sender;
 
+pub(crate) use draft::Draft;
 pub use held::{Held, HeldRun, OwnedHeld};
+pub(crate) use kept::Kept;
 pub use receiver::Receiver;
 pub use sender::{Sender, Slot};
 

@@ -35,18 +35,27 @@ impl Example {
     }
 
     fn start_with(name: &str, args: &[&str], input: Stdio, ring: &str) -> Self {
+        Self::start_all(name, args, input, Stdio::piped(), ring)
+    }
+
+    /// With its standard output somewhere else than here.
+    fn start_to(name: &str, args: &[&str], input: Stdio, output: Stdio) -> Self {
+        Self::start_all(name, args, input, output, "")
+    }
+
+    fn start_all(name: &str, args: &[&str], input: Stdio, output: Stdio, ring: &str) -> Self {
         let test = std::env::current_exe().expect("a test knows its program");
         let built = test.ancestors().nth(2).expect("target/*/deps/examples").join("examples");
         let program = built.join(name);
         assert!(program.exists(), "{} is missing: cargo build --examples", program.display());
         let mut command = Command::new(program);
         command.args(args).env("RING", ring).env("RUST_BACKTRACE", "0").process_group(0);
-        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(input).stdout(output).stderr(Stdio::piped());
         let mut child = command.spawn().expect("an example starts");
-        let (out, mut err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let (out, mut err) = (child.stdout.take(), child.stderr.take().expect("piped"));
         let (send, lines) = mpsc::channel();
         thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
+            for line in out.into_iter().flat_map(|out| BufReader::new(out).lines().map_while(Result::ok)) {
                 let _ = send.send(line);
             }
         });
@@ -448,6 +457,103 @@ fn a_work_queue() {
     assert_eq!(left_behind(&format!("work_queue.{pid}.")), [""; 0]);
 }
 
+/// Bytes of which no two places look alike for long.
+fn picture(len: usize) -> Vec<u8> {
+    (0..len as u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
+}
+
+#[test]
+fn file_copy_copies() {
+    let _watchdog = watchdog("file_copy");
+    let folder = Folder::new();
+    let (input, output) = (folder.file("in"), folder.file("out"));
+    for len in [0, 1, 5_000_000] {
+        let bytes = picture(len);
+        fs::write(&input, &bytes).expect("a file");
+        for (args, how) in [(&[][..], "ring"), (&["--pipe"], "pipe")] {
+            let (from, to) = (fs::File::open(&input).expect("in"), fs::File::create(&output).expect("out"));
+            let end = Example::start_to("file_copy", args, from.into(), to.into()).end().good();
+            assert!(end.err.starts_with(&format!("{len} bytes in ")) && end.err.contains(how), "{end:#?}");
+            assert!(fs::read(&output).expect("it was written") == bytes, "{len} bytes through a {how}");
+        }
+    }
+    // A pipe gives what it has.
+    let to = fs::File::create(&output).expect("out");
+    let mut example = Example::start_to("file_copy", &[], Stdio::piped(), to.into());
+    let (mut stdin, bytes) = (example.child.stdin.take().expect("piped"), picture(1_000_000));
+    bytes.chunks(777).for_each(|piece| stdin.write_all(piece).expect("the example reads"));
+    drop(stdin);
+    assert!(example.end().good().err.starts_with("1000000 bytes in "));
+    assert!(fs::read(&output).expect("it was written") == bytes);
+}
+
+#[test]
+fn file_copy_ends_when_either_side_is_killed() {
+    let _watchdog = watchdog("file_copy, killed");
+    for kill_the_sender in [true, false] {
+        let output = fs::File::create("/dev/null").expect("nowhere");
+        let mut example = Example::start_to("file_copy", &[], Stdio::piped(), output.into());
+        let mut input = example.child.stdin.take().expect("piped");
+        let receiver = example.wait_others(1)[0];
+        let feeder = thread::spawn(move || while input.write_all(&[7; 65_536]).is_ok() {});
+        wait_for("some bytes to be read", || {
+            let io = fs::read_to_string(format!("/proc/{receiver}/io")).unwrap_or_default();
+            io.lines().any(|line| line.strip_prefix("wchar: ").is_some_and(|bytes| bytes.len() > 6))
+        });
+        if kill_the_sender {
+            signal(example.pid(), libc::SIGKILL);
+            let end = example.end();
+            assert!(end.err.contains("file_copy: the stream broke off"), "{end:#?}");
+        } else {
+            signal(receiver, libc::SIGKILL);
+            example.end().failed("disconnected");
+        }
+        feeder.join().expect("the feeder ended");
+    }
+}
+
+/// A sender that cannot read on does not let it look like the end.
+#[test]
+fn file_copy_fails_on_both_sides_when_the_input_does() {
+    let _watchdog = watchdog("file_copy of a directory");
+    let folder = Folder::new();
+    let end = Example::start("file_copy", &[], fs::File::open(&folder.0).expect("a directory").into()).end();
+    let end = end.failed("Is a directory");
+    assert!(end.err.contains("the stream broke off"), "{end:#?}");
+    let full = fs::File::create("/dev/full").expect("there is a /dev/full");
+    let input = fs::File::open(std::env::current_exe().expect("ourselves")).expect("a file");
+    let end = Example::start_to("file_copy", &[], input.into(), full.into()).end();
+    end.failed("No space left");
+}
+
+#[test]
+fn a_recorded_run_survives_its_process() {
+    let _watchdog = watchdog("file_ring");
+    let folder = Folder::new();
+    let path = folder.file("run.ring");
+    let mut next = 0;
+    for _ in 0..2 {
+        let example = Example::start("file_ring", &["record", &path], Stdio::null());
+        assert_eq!(example.next_line(), format!("recording from step {next} on"));
+        let steps = || {
+            let out = run("file_ring", &["peek", &path]).good().out;
+            out[0].split_once(' ').expect("a number of steps").0.parse::<usize>().expect("a number")
+        };
+        wait_for("some steps", || steps() >= 20);
+        signal(example.pid(), libc::SIGKILL);
+        example.end();
+        let recorded = steps();
+        let out = run("file_ring", &["replay", &path]).good().out;
+        assert!(out[0].starts_with(&format!("{recorded} steps in ")), "{out:?}");
+        assert_eq!(out[1], format!("{recorded} steps taken out, up to {}", next + recorded - 1));
+        next += recorded;
+    }
+    assert_eq!(run("file_ring", &["replay", &path]).good().out[1], "0 steps taken out, up to none");
+    // Bytes that are no ring are said to be none.
+    fs::write(&path, "something else").expect("a file");
+    run("file_ring", &["record", &path]).failed("not a ring");
+}
+
 #[test]
 fn nonsense_is_answered_with_what_is_allowed() {
     let _watchdog = watchdog("nonsense");
@@ -476,6 +582,14 @@ fn nonsense_is_answered_with_what_is_allowed() {
         ("work_queue", &["--jobs", "1e9"], "`--jobs N`, 1 to 10000"),
         ("work_queue", &["--help"], "`--jobs N`, 1 to 10000"),
         ("work_queue", &["--worker", "nobody"], "no ring named"),
+        ("file_copy", &["in", "out"], "`--pipe`"),
+        ("file_copy", &["--pipe", "out"], "`--pipe`"),
+        ("file_copy", &["--from-ring"], "not a regular file"),
+        ("file_ring", &[], "`record FILE`"),
+        ("file_ring", &["record"], "`record FILE`"),
+        ("file_ring", &["replay", "/no/such/ring"], "no ring named \"/no/such/ring\""),
+        ("file_ring", &["peek", "/dev/null"], "not a regular file"),
+        ("file_ring", &["record", "/no/such/folder/ring"], "/no/such/folder/ring"),
     ];
     for (name, args, why) in cases {
         let end = run(name, args).failed(why);

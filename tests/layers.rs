@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// The layers from top to bottom. Modules of one line may import each other; a folder's files belong to it.
 const LAYERS: &[&[&str]] = &[
     &["lib"],
+    &["stream"],
     &["spsc", "mpmc"],
     &["shmem"],
     &["open", "list"],
@@ -137,6 +138,7 @@ fn the_check_can_fail() {
         ("ring", "use crate::{sync::{fence, lib}, mpmc};", "ring climbs to mpmc"),
         ("layout", "fn f() { crate::registry::g() }", "layout climbs to registry"),
         ("sync", "use crate::error::Stop;", "sync climbs to error"),
+        ("spsc", "use crate::stream::Writer;", "spsc climbs to stream"),
         ("wait", "use super::segment::Segment;", "wait climbs to segment"),
         ("slots", "use crate::helper::f;", "slots: module helper is in no layer"),
         ("helper", "", "module helper is in no layer"),

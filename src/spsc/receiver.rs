@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// The receiving side.
 #[repr(align(128))]
 pub struct Receiver<M: Message + ?Sized> {
-    desk: Desk,
+    pub(super) desk: Desk,
     _message: PhantomData<fn(&M)>,
 }
 

@@ -22,7 +22,7 @@ use zerocopy::KnownLayout;
 /// Dropping it ends the stream, unless another takes the role first: the receiver gets what was sent, then `Disconnected`.
 #[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
-    end: End,
+    pub(super) end: End,
     producer: Producer<Slots>,
     /// Which bodies it goes round in.
     rotation: Rotation,
@@ -342,16 +342,28 @@ impl<M: Message + ?Sized> Sender<M> {
     #[inline]
     fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
         let len = len.unwrap_or(usize::MAX);
-        let (index, start, place) = if len <= self.end.slots.inline_len() {
-            let index = self.claim(until)?;
-            (index, self.end.slots.payload(index), Place::SLOT)
-        } else {
-            let (index, body) = self.claim_long(len, until)?;
-            (index, self.end.slots.body_start(body), Place::in_body(body))
-        };
-        let slot = Slot { end: &self.end, producer: &mut self.producer, index, place, _message: PhantomData };
+        let (index, start, place) = self.claim_place(len, until)?;
+        let slot = self.slot(index, place);
         // SAFETY: the slot is the sender's, and there is room for `len` bytes at `start`, aligned for `M`.
         unsafe { Loan::new(start, len, slot) }
+    }
+
+    /// The next slot, and where a message of `len` bytes goes that is sent from it.
+    #[inline]
+    pub(super) fn claim_place(&mut self, len: usize, until: Until) -> Result<(usize, *mut u8, Place), Stop> {
+        if len <= self.end.slots.inline_len() {
+            let index = self.claim(until)?;
+            Ok((index, self.end.slots.payload(index), Place::SLOT))
+        } else {
+            let (index, body) = self.claim_long(len, until)?;
+            Ok((index, self.end.slots.body_start(body), Place::in_body(body)))
+        }
+    }
+
+    /// The slot at the tail with the place that was claimed with it, to be committed.
+    #[inline]
+    pub(super) fn slot(&mut self, index: usize, place: Place) -> Slot<'_, M> {
+        Slot { end: &self.end, producer: &mut self.producer, index, place, _message: PhantomData }
     }
 
     /// The next slot, and a body for what is too long for it.

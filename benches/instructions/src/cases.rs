@@ -34,8 +34,8 @@ const fn others(name: &'static str, make: fn() -> Pass) -> Case {
 /// *One by one*: received as soon as it is sent. *In turns*: 32 are sent, one by one, then received, one by one. *In runs*:
 /// 32 are sent by one call and received by another.
 pub const CASES: &[Case] = &[
-    ours("spsc     8 B, one by one", 98.9, spsc_singles::<1, 1>),
-    ours("spsc     8 B, in turns", 75.1, spsc_singles::<1, RUN>),
+    ours("spsc     8 B, one by one", 103.9, spsc_singles::<1, 1>),
+    ours("spsc     8 B, in turns", 74.0, spsc_singles::<1, RUN>),
     ours("spsc     8 B, by value", 84.9, spsc_values),
     ours("spsc     8 B, in runs", 19.6, spsc_runs),
     ours("spsc    64 B, one by one", 106.9, spsc_singles::<8, 1>),
@@ -44,7 +44,7 @@ pub const CASES: &[Case] = &[
     ours("mpmc     8 B, in turns", 127.8, mpmc_singles::<1, RUN>),
     ours("mpmc     8 B, in runs", 141.5, mpmc_runs),
     ours("mpmc    64 B, one by one", 127.5, mpmc_singles::<8, 1>),
-    ours("mpmc  [u8; 8], in place", 166.5, mpmc_bytes),
+    ours("mpmc  [u8; 8], in place", 155.5, mpmc_bytes),
     others("rtrb     8 B, one by one", rtrb_singles::<1, 1>),
     others("rtrb     8 B, in turns", rtrb_singles::<1, RUN>),
     others("rtrb     8 B, in runs", rtrb_runs),

@@ -6,6 +6,7 @@ mod kill;
 mod mpmc;
 mod rtt;
 mod spsc;
+mod stream;
 
 use crate::crew::{Cores, Log, Mode};
 
@@ -100,5 +101,6 @@ pub fn all() -> Vec<Case> {
     cases.extend(kill::cases());
     cases.extend(frames::cases());
     cases.extend(copies::cases());
+    cases.extend(stream::cases());
     cases
 }
