@@ -136,6 +136,22 @@ impl Attachment {
         self.bodies.of(&self.segment, self.slots, &sending).obtain(rotation, position, len, self.me())
     }
 
+    /// After an spsc sender dropped a loan: the next one is at the same position, so its body is not free by that.
+    #[inline(never)]
+    pub fn abandon_place(&self, place: Place) {
+        if let Some(body) = place.body() {
+            self.bodies().release(body);
+            self.leave_place(place);
+        }
+    }
+
+    /// When a sender goes on at `position` in an spsc ring: what its predecessor claimed there is not sent any more.
+    pub fn begin_at(&self, position: u64) {
+        if self.slots.have_bodies() {
+            self.bodies().release_all(position);
+        }
+    }
+
     /// After a loan was given back: its body need not keep its memory.
     #[inline(never)]
     pub fn leave_place(&self, place: Place) {
@@ -152,6 +168,9 @@ impl Attachment {
         let bodies = self.bodies();
         // What the slot says of its body must be asked before it is anybody's.
         let body = if bodies.is_over() { self.slots.body_of(index) } else { None };
+        if mutant(Mutant::GiveBackFirst) {
+            body.into_iter().for_each(|body| bodies.trim(body, self.me()));
+        }
         self.core().acknowledge(Taken { index, attempt: 0, lap });
         if let Some(body) = body {
             bodies.trim(body, self.me());
@@ -168,6 +187,9 @@ impl Attachment {
             let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
             let messages = ring.distance(head, position).min(ring.capacity());
             left.extend((0..messages).filter_map(|ahead| self.slots.body_of(ring.index(ring.advance(head, ahead)))));
+        }
+        if mutant(Mutant::GiveBackFirst) {
+            left.iter().for_each(|&body| bodies.trim(body, self.me()));
         }
         spsc::acknowledge(&self.slots, position);
         left.into_iter().for_each(|body| bodies.trim(body, self.me()));

@@ -10,19 +10,26 @@
 //! # How much stays
 //!
 //! Whoever acknowledges a message and finds more committed than `retain` gives that much of its body back, at once. What
-//! senders leave who gave up or died goes the same way when somebody [tidies up](Bodies::tidy).
+//! senders leave who gave up or died goes the same way when somebody [tidies up](Access::tidy).
+//!
+//! The count of what is committed is a hint. Whoever looks while another commits or gives back may put it too low by
+//! that much, and who dies in between leaves it too high: so it is compared with the watermarks now and then
+//! ([`recount`](Access::recount)), and whoever tidies goes by the watermarks alone.
 
 use crate::error::Stop;
-use crate::layout::{Memory, PAGE};
+use crate::layout::{Memory, PAGE, UNSURE};
 use crate::os::cache;
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
 use crate::segment::Segment;
 use crate::slots::Slots;
-use crate::sync::Ordering::*;
+use crate::sync::{Mutant, Ordering::*, Private, mutant};
 
 /// The memory that a ring should go round in, where the caches are not known: 4 MiB.
 const FOOTPRINT: u64 = 4 << 20;
+
+/// Of so many bodies one is looked at for each commit, on the average, to see whether the count is too low.
+const LOOKED_AT: u64 = 256;
 
 /// The bodies of one ring.
 #[derive(Debug)]
@@ -35,6 +42,8 @@ pub struct Bodies {
     stride: u64,
     /// Offset of the first body in the segment.
     start: u64,
+    /// Commits since the count was last compared with the watermarks.
+    commits: Private,
 }
 
 impl Bodies {
@@ -48,6 +57,7 @@ impl Bodies {
             count: header.bodies as usize,
             stride: header.body_stride,
             start: header.bodies_start(),
+            commits: Private::default(),
         }
     }
 
@@ -101,8 +111,10 @@ impl<T: Tenancy> Access<'_, T> {
 
     /// Commits memory to a body that is in nobody's use.
     fn commit_unused(&self, body: usize, len: usize, me: Owner) -> bool {
-        if self.pool.seize(body, me, self.tenancy) != Some(Seized::Sound) {
-            return false;
+        let Some(seized) = self.pool.seize(body, me, self.tenancy) else { return false };
+        if seized == Seized::InDoubt {
+            // Somebody else took it meanwhile, and died.
+            self.lower(body, 0, seized);
         }
         let done = self.commit(body, len);
         self.pool.release(body);
@@ -151,6 +163,16 @@ impl<T: Tenancy> Access<'_, T> {
         }
     }
 
+    /// Ends the use of a body that was claimed for a message that is not sent, at a position that stays the caller's.
+    pub fn release(&self, body: usize) {
+        self.pool.release(body);
+    }
+
+    /// Ends the use of all bodies that were claimed at a position that is now the caller's, and nobody else's.
+    pub fn release_all(&self, position: u64) {
+        self.pool.release_all(position);
+    }
+
     /// Whether more is committed than stays.
     pub fn is_over(&self) -> bool {
         self.memory().committed.load(Relaxed) > self.bodies.retain
@@ -169,7 +191,7 @@ impl<T: Tenancy> Access<'_, T> {
     pub fn tidy(&self, goal: u64, me: Owner) {
         let mut over = self.recount().saturating_sub(goal);
         for body in (0..self.bodies.count).rev() {
-            let is_worth = over > 0 && self.watermark(body) > 0;
+            let is_worth = (over > 0 && self.watermark(body) > 0) || self.is_unsure(body);
             if is_worth || self.pool.is_in_doubt(body, self.tenancy) {
                 over = over.saturating_sub(self.give_back(body, over, me));
             }
@@ -205,42 +227,68 @@ impl<T: Tenancy> Access<'_, T> {
         }
         let have = have / PAGE * PAGE;
         let want = (len as u64).next_multiple_of(PAGE);
+        let entry = self.slots.body(body);
+        // What somebody left who died here is not less unsure for what is committed now.
+        let was_unsure = entry.committed.load(Relaxed) & UNSURE;
+        if mutant(Mutant::WatermarkFirst) {
+            entry.committed.store(want, Release);
+        } else if !mutant(Mutant::Unmarked) {
+            entry.committed.store(have | UNSURE, Release);
+        }
         if self.segment.commit(self.offset(body) + have, want - have).is_err() {
+            // Part of it may be there, and nobody would know.
+            let gone = self.segment.give_back(self.offset(body) + have, want - have).is_ok();
+            entry.committed.store(have | if gone { was_unsure } else { UNSURE }, Release);
             return false;
         }
         // First the count, then the watermark: who dies in between leaves a count that is too high, and that is noticed.
         let committed = self.memory().committed.fetch_add(want - have, Relaxed).wrapping_add(want - have);
         self.memory().high_water.fetch_max(committed, Relaxed);
-        self.slots.body(body).committed.store(want, Release);
+        entry.committed.store(want | was_unsure, Release);
+        let commits = self.bodies.commits.get();
+        let is_due = commits >= self.bodies.count as u64 / LOOKED_AT;
+        self.bodies.commits.set(if is_due { 0 } else { commits + 1 });
+        if is_due && committed <= self.bodies.retain {
+            self.recount();
+        }
         true
     }
 
     /// Gives up to `most` bytes of a body back, unless somebody uses it; returns how many.
     fn give_back(&self, body: usize, most: u64, me: Owner) -> u64 {
         let Some(seized) = self.pool.seize(body, me, self.tenancy) else { return 0 };
-        let had = self.watermark(body);
         let keep = match seized {
-            Seized::Sound => had.saturating_sub(most) / PAGE * PAGE,
+            Seized::Sound => self.watermark(body).saturating_sub(most) / PAGE * PAGE,
             // How far the dead one came, nobody knows.
             Seized::InDoubt => 0,
         };
-        let gone = keep < had && self.segment.give_back(self.offset(body) + keep, had - keep).is_ok();
-        if gone || seized == Seized::InDoubt {
-            self.slots.body(body).committed.store(keep, Release);
-            self.memory().committed.fetch_sub(had - keep, Relaxed);
+        if mutant(Mutant::ReleaseFirst) {
+            self.pool.release(body);
+            return self.lower(body, keep, seized);
         }
+        let gone = self.lower(body, keep, seized);
         self.pool.release(body);
-        if gone { had - keep } else { 0 }
+        gone
     }
 
-    /// Bytes committed, by the count; put right where it says that it is too much.
+    /// Gives back what a body that the caller has taken has beyond `keep` bytes; returns how many it was said to have.
+    fn lower(&self, body: usize, keep: u64, seized: Seized) -> u64 {
+        let had = self.watermark(body);
+        let end = if self.is_unsure(body) { self.bodies.stride } else { had };
+        let gone = keep < end && self.segment.give_back(self.offset(body) + keep, end - keep).is_ok();
+        let is_sure = gone || keep == end;
+        if is_sure || seized == Seized::InDoubt {
+            self.slots.body(body).committed.store(if is_sure { keep } else { keep | UNSURE }, Release);
+            self.memory().committed.fetch_sub(had.saturating_sub(keep), Relaxed);
+        }
+        if gone { had.saturating_sub(keep) } else { 0 }
+    }
+
+    /// Bytes committed, by the watermarks; and puts the count right.
     fn recount(&self) -> u64 {
         let counted = self.memory().committed.load(Relaxed);
-        if counted <= self.bodies.retain {
-            return counted;
-        }
         let committed = self.committed();
-        if committed < counted {
+        if committed != counted {
             // In vain if somebody commits or gives back just now: it will be noticed again.
             let _ = self.memory().committed.compare_exchange(counted, committed, Relaxed, Relaxed);
         }
@@ -249,7 +297,12 @@ impl<T: Tenancy> Access<'_, T> {
 
     /// Bytes of a body that are really there. Whatever somebody out of line wrote, nobody goes beyond the body's own range.
     fn watermark(&self, body: usize) -> u64 {
-        self.slots.body(body).committed.load(Relaxed).min(self.bodies.stride)
+        self.slots.body(body).watermark().min(self.bodies.stride)
+    }
+
+    /// Whether a body may have more memory than its watermark says.
+    fn is_unsure(&self, body: usize) -> bool {
+        self.slots.body(body).committed.load(Relaxed) & UNSURE != 0
     }
 
     fn memory(&self) -> &Memory {

@@ -19,7 +19,7 @@
 //! same ring again, and never read from the segment afterwards.
 
 use crate::message::{self, Message, NAME_LEN, Shape};
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// First bytes of every segment.
@@ -427,8 +427,18 @@ pub struct Memory {
 pub struct Body {
     /// Who uses it: see `ring::body`.
     pub user: AtomicU64,
-    /// Bytes from its start that are really there. Written by its user alone.
+    /// Bytes from its start that are really there; and [`UNSURE`]. Written by its user alone.
     pub committed: AtomicU64,
+}
+
+/// Set in [`Body::committed`] while more may be there than it says: a multiple of a page.
+pub const UNSURE: u64 = 1;
+
+impl Body {
+    /// Bytes from its start that are really there.
+    pub fn watermark(&self) -> u64 {
+        self.committed.load(Relaxed) & !UNSURE
+    }
 }
 
 /// Bits of a description that hold the length.

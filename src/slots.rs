@@ -145,8 +145,7 @@ impl Slots {
     #[cold]
     fn message_in_body(&self, description: Description) -> Option<*const u8> {
         let (len, body) = (description.len(), description.body()?);
-        let is_there =
-            body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).committed.load(Relaxed);
+        let is_there = body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).watermark();
         is_there.then(|| self.body_start(body).cast_const())
     }
 

@@ -368,3 +368,23 @@ both! {
         say("done");
     }
 }
+
+/// A sender is at one position until it sends: what it lends there and takes back is one body's worth.
+#[test]
+fn dropped_loans_of_an_spsc_sender_cost_nothing() {
+    let options = Options::new().capacity(40).max_len(16 << 30).retain(0);
+    let ring = ringmail::spsc::Ring::<[u8]>::anonymous(&options).unwrap();
+    let dense = ring.stats().committed;
+    let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    for sent in 0..40 {
+        for _ in 0..300 {
+            drop(tx.try_loan(5000).unwrap());
+        }
+        assert_eq!(ring.stats().committed - dense, sent * 8192);
+        tx.try_send(&[1; 5000]).unwrap();
+    }
+    for _ in 0..40 {
+        assert_eq!(*rx.try_recv().unwrap(), [1; 5000]);
+    }
+    assert_eq!(ring.stats().committed, dense);
+}

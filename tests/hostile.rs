@@ -23,6 +23,9 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Long enough that a slot beyond the last is beyond the mapping.
 const LONG: usize = 5000;
 
+/// Longer than what lies with its slot.
+const INLINE: usize = 960;
+
 type Long = [u8; LONG];
 
 /// A size that divides no line, so that records and payloads have gaps between.
@@ -43,6 +46,8 @@ struct Layout {
     participants: (u64, u64),
     skips: u64,
     records: (u64, u64),
+    /// The table of bodies, where there are any, how many there are, and how long each may be.
+    bodies: (u64, u64, u64),
     is_mpmc: bool,
 }
 
@@ -62,6 +67,7 @@ impl Layout {
             participants: (word(48), word(120) & 0xffff_ffff),
             skips: word(56),
             records: (word(64), word(72)),
+            bodies: (word(96), word(240), word(104)),
             is_mpmc: word(8) >> 32 == 2,
         }
     }
@@ -123,10 +129,67 @@ impl Hostile {
         }
     }
 
+    /// What the description of a slot may be: of a message with its slot, or in any body, there or not.
+    fn description(&mut self) -> u64 {
+        let (_, bodies, _) = self.layout.bodies;
+        let body = match self.below(8) {
+            _ if bodies == 0 => 0,
+            0 => 0,
+            // One beyond the last.
+            1 => bodies + self.below(3),
+            2 => self.below(1 << 28),
+            3 | 4 => 1 + self.below(bodies),
+            // Those that are used.
+            _ => 1 + self.below(4),
+        };
+        body << 36 | self.length()
+    }
+
+    /// Who uses a body: the message at some position, somebody who gives its memory back, or nobody.
+    fn user(&mut self) -> u64 {
+        match self.below(4) {
+            0 => self.position() << 1 | 1,
+            1 => (self.word() >> 2 & 0x3_ffff) << 2 | 2,
+            2 => self.any(),
+            _ => 0,
+        }
+    }
+
+    /// How much memory a body may be said to have.
+    fn watermark(&mut self) -> u64 {
+        let (_, _, stride) = self.layout.bodies;
+        match self.below(5) {
+            0 => 0,
+            1 => 4096 * self.below(stride / 4096 + 2),
+            2 => stride,
+            3 => self.below(2 * stride),
+            _ => self.any(),
+        }
+    }
+
+    /// One plausible lie about a body: who uses it, how much memory it has, how much there is, or which message lies
+    /// there.
+    fn lie_about_bodies(&mut self) -> (u64, u64) {
+        let layout = self.layout;
+        let (table, bodies, _) = layout.bodies;
+        // The first ones are those that are used.
+        let body = if self.below(4) == 0 { self.below(bodies) } else { self.below(bodies.min(8)) };
+        match self.below(8) {
+            // memory.committed, and the most there ever was.
+            0 => (CONTROL + 1024 + 8 * self.below(2), self.watermark()),
+            1..3 => (table + 16 * body, self.user()),
+            3..6 => (table + 16 * body + 8, self.watermark()),
+            _ => {
+                let record = layout.records.0 + layout.records.1 * self.below(layout.capacity);
+                (record + if layout.is_mpmc { 8 } else { 0 }, self.description())
+            }
+        }
+    }
+
     /// One plausible lie: an offset, and the eight bytes to lay there.
     fn lie(&mut self) -> (u64, u64) {
         let layout = self.layout;
-        match self.below(8) {
+        match self.below(10) {
             // tail, head, taken, bumped.
             0 => (CONTROL + 128 * self.below(4), self.position()),
             // What an spsc receiver notes for its successor.
@@ -140,12 +203,13 @@ impl Hostile {
                 (place + 8 * self.below(3), self.below(4) | self.below(3) << 32)
             }
             5 if layout.is_mpmc => (layout.skips + 8 * self.below(layout.capacity), self.lap()),
+            6 | 7 if layout.bodies.1 > 0 => self.lie_about_bodies(),
             _ => {
                 let record = layout.records.0 + layout.records.1 * self.below(layout.capacity);
                 match (layout.is_mpmc, self.below(2)) {
                     (true, 0) => (record, self.word()),
-                    (true, _) => (record + 8, self.length()),
-                    (false, _) => (record, self.length()),
+                    (true, _) => (record + 8, self.description()),
+                    (false, _) => (record, self.description()),
                 }
             }
         }
@@ -172,6 +236,8 @@ impl Hostile {
 #[derive(Default)]
 struct Tally {
     good: AtomicU64,
+    /// Of these, messages too long to lie with their slot.
+    long: AtomicU64,
     errors: AtomicU64,
 }
 
@@ -180,6 +246,11 @@ impl Tally {
         let counter = if result.is_ok() { &self.good } else { &self.errors };
         counter.fetch_add(1, Relaxed);
         result.ok()
+    }
+
+    /// Notes that a message of that length went through.
+    fn note_len(&self, len: usize) {
+        self.long.fetch_add(u64::from(len > INLINE), Relaxed);
     }
 }
 
@@ -217,7 +288,9 @@ both! {
     fn send<M: Message + ?Sized>(sender: &mut Sender<M>, message: &M, tally: &Tally) {
         let mut another = sender.another();
         for sender in [Some(&mut *sender), another.as_mut()].into_iter().flatten() {
-            tally.note(sender.try_send(message));
+            if tally.note(sender.try_send(message)).is_some() {
+                tally.note_len(size_of_val(message));
+            }
             tally.note(sender.send_timeout(message, MOMENT));
             tally.note(sender.send_deadline(message, Instant::now()));
             assert!(sender.len() <= sender.capacity());
@@ -235,10 +308,16 @@ both! {
                     assert!(!matches!(error, ringmail::TryRecvError::TooLarge { .. }), "{error}");
                     tally.note::<(), _>(Err(error));
                 }
-                len => assert!(tally.note(len).is_some_and(|len| is_sound(len, buffer))),
+                len => {
+                    let len = tally.note(len).expect("no error");
+                    assert!(is_sound(len, buffer));
+                    tally.note_len(len);
+                }
             }
             if let Some(message) = tally.note(receiver.recv_timeout(MOMENT)) {
-                assert!(is_sound(message.copy_into(buffer), buffer));
+                let len = message.copy_into(buffer);
+                assert!(is_sound(len, buffer));
+                tally.note_len(len);
             }
             if let Some(message) = tally.note(receiver.recv_deadline(Instant::now())) {
                 message.reject();
@@ -345,7 +424,8 @@ assert_eq!(stats.capacity, ring.capacity());
             for seed in 0..24 {
                 let redelivery = [Redelivery::Always, Redelivery::AtMost(1), Redelivery::Never][seed % 3];
                 let options = Options::new().capacity(capacity).max_len(max_len).participants(4);
-                let options = options.redelivery(redelivery).spin(MOMENT / 100);
+                let retain = [0, 2 * LONG, 256 << 20][seed / 3 % 3];
+                let options = options.redelivery(redelivery).spin(MOMENT / 100).retain(retain);
                 let ring = Ring::<M>::anonymous(&options).unwrap();
                 let layout = Layout::read(&File::from(ring.as_fd().try_clone_to_owned().unwrap()));
                 let mut hostile = Hostile::new(seed as u64, layout);
@@ -354,6 +434,8 @@ assert_eq!(stats.capacity, ring.capacity());
         }
         let (good, errors) = (tally.good.into_inner(), tally.errors.into_inner());
         assert!(good > 100 && errors > 100, "{good} went well, {errors} did not");
+        let long = tally.long.into_inner();
+        assert!(max_len < INLINE || long > 0, "of {good} that went well {long} were long");
     }
 
     fn copying<M: Message + FromZeros + Sync>(receiver: &mut Receiver<M>, tally: &Tally) {
@@ -379,6 +461,47 @@ assert_eq!(stats.capacity, ring.capacity());
     #[test]
     fn any_bytes_under_long_sized_messages() {
         cases::<Long>(LONG, &[7; LONG], &mut [0; LONG], copying);
+    }
+
+    /// The ring is as it should be, and long messages flow; only what is said of bodies is made up.
+    #[test]
+    fn lies_about_bodies() {
+        let _watchdog = watchdog("a verb");
+        let tally = Tally::default();
+        for capacity in [1, 4] {
+            for seed in 0..40 {
+                let options = Options::new().capacity(capacity).max_len(LONG).participants(4);
+                let retain = [0, 2 * LONG, 256 << 20][seed % 3];
+                let ring = Ring::<[u8]>::anonymous(&options.retain(retain)).unwrap();
+                let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());
+                let mut hostile = Hostile::new(seed as u64, Layout::read(&file));
+                let (mut sender, mut receiver) = (ring.sender().unwrap(), ring.receiver().unwrap());
+                let (message, mut buffer) = ([7; LONG], [0; LONG]);
+                for _ in 0..100 {
+                    for _ in 0..hostile.below(3) {
+                        let (at, value) = hostile.lie_about_bodies();
+                        file.write_all_at(&value.to_le_bytes(), at).unwrap();
+                    }
+                    let len = 1 + hostile.below(LONG as u64) as usize;
+                    match hostile.below(6) {
+                        0 => _ = tally.note(sender.try_send(&message[..len])),
+                        1 => _ = tally.note(sender.try_send_parts(&[&message[..len / 2], &message[len / 2..len]])),
+                        2 => drop(tally.note(sender.try_loan(len))),
+                        3 => _ = tally.note(ring.recover()),
+                        _ => {
+                            if let Some(len) = tally.note(receiver.try_recv_into(&mut buffer)) {
+                                assert!(len <= LONG);
+                                tally.note_len(len);
+                            }
+                        }
+                    }
+                    let stats = ring.stats();
+                    assert!(stats.backlog <= capacity);
+                }
+            }
+        }
+        let (long, errors) = (tally.long.into_inner(), tally.errors.into_inner());
+        assert!(long > 500 && errors > 500, "{long} long messages came, {errors} errors");
     }
 
     /// A stretch of positions over the end of all numbers is as short as any other.
@@ -442,7 +565,7 @@ assert_eq!(stats.capacity, ring.capacity());
     ) {
         let _watchdog = watchdog("a verb under fire");
         let name = name("hostile");
-        let options = Options::new().capacity(7).max_len(max_len).participants(4).spin(MOMENT / 100);
+        let options = Options::new().capacity(7).max_len(max_len).participants(4).spin(MOMENT / 100).retain(2 * LONG);
         let ring = Ring::<M>::create(&name, &options).unwrap();
         let mut scribbler = Process::start("child", "scribbler", &[&name]);
         scribbler.expect("writing");
@@ -501,6 +624,8 @@ assert_eq!(stats.capacity, ring.capacity());
         }
         let sum = |of: fn(&Tally) -> &AtomicU64| tallies.iter().map(|tally| of(tally).load(Relaxed)).sum::<u64>();
         assert!(sum(|tally| &tally.good) > 0 && sum(|tally| &tally.errors) > 0);
+        let long = sum(|tally| &tally.long);
+        assert!(max_len < INLINE || long > 0, "{long} messages were long");
     }
 
     /// Looks at what rings there are while another process writes into one of them, its header included.

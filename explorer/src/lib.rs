@@ -31,6 +31,7 @@ pub mod owner;
 #[path = "../../src/ring/mod.rs"]
 pub mod ring;
 
+pub mod bodies;
 pub mod mpmc;
 pub mod search;
 pub mod spsc;

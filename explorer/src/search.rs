@@ -22,7 +22,7 @@ pub enum Verdict {
     TooOften,
     /// A message was delivered before, and says another number of times than it was.
     Miscounted,
-    /// Two processes have one slot.
+    /// Two processes have one slot, or one body.
     Shared,
     /// A slot names the former owner of a place that somebody new has.
     Named,
@@ -34,6 +34,10 @@ pub enum Verdict {
     IdleSender,
     /// After all, the ring does not hold as many messages as it has slots, or not in order.
     Broken,
+    /// Somebody touches a body where no memory is.
+    Gone,
+    /// Memory is left that nobody knows of.
+    Leaked,
     /// Steps lead back to where they began.
     Livelock,
     /// Steps lead on and on.

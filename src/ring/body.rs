@@ -30,6 +30,10 @@
 //! has no position any more. If that one dies, whoever needs the body takes it over in the same way, under its own name, and
 //! first makes sure that nobody believes in memory that may be gone.
 //!
+//! *Only the spsc sender can be at one position more than once*: it dropped a loan there, or its predecessor died
+//! there. It ends the use itself, lest as many bodies are in use as were claimed for that position: nobody else may
+//! while it is current.
+//!
 //! A participant who is stopped in the middle keeps at most the bodies of its own messages, and one for each of its threads.
 
 use super::mpmc::Liveness;
@@ -98,8 +102,10 @@ pub enum Seized {
 /// Where one sender is in its round over the bodies that it uses.
 #[derive(Debug, Default)]
 pub struct Rotation {
-    next: Private,
-    window: Private,
+    /// The body to try next.
+    pub next: Private,
+    /// How many it goes round in.
+    pub window: Private,
     /// Not 0 when there was no memory for this sender's last message.
     pub is_starved: Private,
 }
@@ -169,6 +175,7 @@ impl<S: Shared> Pool<S> {
         let word = Name(self.shared.body(index).load(Acquire));
         let seized = match word.user() {
             User::Trimmer(owner) => tenancy.is_dead(owner).then_some(Seized::InDoubt),
+            _ if mutant(Mutant::ForgetfulSeize) || mutant(Mutant::GiveBackFirst) => Some(Seized::Sound),
             _ => Self::is_free(word, tenancy).then_some(Seized::Sound),
         };
         seized.filter(|_| self.swap(index, word, Name::trimmer(me)))
@@ -177,6 +184,19 @@ impl<S: Shared> Pool<S> {
     /// Ends the use of a body that the caller has without a message.
     pub fn release(&self, index: usize) {
         self.shared.body(index).store(Name::NOBODY.0, Release);
+    }
+
+    /// Ends the use of all bodies that name a position at which nobody is but the caller: what a predecessor in a role
+    /// left that is one process's at a time.
+    pub fn release_all(&self, position: u64) {
+        if mutant(Mutant::Unreleased) {
+            return;
+        }
+        for index in 0..self.count {
+            if self.shared.body(index).load(Relaxed) == Name::message(position).0 {
+                self.release(index);
+            }
+        }
     }
 
     /// Whether a body holds a message, or somebody gives its memory back.

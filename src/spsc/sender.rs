@@ -435,6 +435,7 @@ impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
 /// Where a new holder of the role goes on.
 fn resume(end: &End) -> Producer<Slots> {
     let mut producer = Producer::resume(end.slots, end.ring);
+    end.attachment.begin_at(producer.tail());
     if end.attachment.is_closed() {
         producer.end();
     }
@@ -476,7 +477,9 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
     }
 
     fn abort(&mut self) {
-        // Nothing was said of the slot yet: the next message simply overwrites it. Its body counts as the next one's, until
-        // that is sent, for all but this sender.
+        // Nothing was said of the slot yet: the next message simply overwrites it.
+        if !self.end.is_inherited() {
+            self.end.attachment.abandon_place(self.place);
+        }
     }
 }

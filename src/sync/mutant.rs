@@ -55,4 +55,16 @@ pub enum Mutant {
     Unfreed,
     /// A message of the dead that is made anybody's forgets how often it was delivered.
     Forgiven,
+    /// A body is taken to give its memory back without a look whether it is in use.
+    ForgetfulSeize,
+    /// A receiver gives memory back, then acknowledges the message in it.
+    GiveBackFirst,
+    /// A body is said to have memory, then it gets it.
+    WatermarkFirst,
+    /// A body is set free, then it is said that its memory is gone.
+    ReleaseFirst,
+    /// A body gets memory, and nobody is warned that there may be more than it says.
+    Unmarked,
+    /// A successor in the role of an spsc sender leaves its predecessor's bodies as they are.
+    Unreleased,
 }

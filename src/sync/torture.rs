@@ -81,7 +81,7 @@ fn dawdle(one_in: u64) {
 }
 
 /// Every deliberate mistake.
-pub const MUTANTS: [Mutant; 19] = [
+pub const MUTANTS: [Mutant; 30] = [
     Mutant::SinglePass,
     Mutant::Unseen,
     Mutant::PassWriting,
@@ -101,6 +101,17 @@ pub const MUTANTS: [Mutant; 19] = [
     Mutant::Impatient,
     Mutant::WakeFirst,
     Mutant::WakeOne,
+    Mutant::BlindClaim,
+    Mutant::TrustTrimmer,
+    Mutant::ForgetfulSeize,
+    Mutant::GiveBackFirst,
+    Mutant::WatermarkFirst,
+    Mutant::ReleaseFirst,
+    Mutant::Unmarked,
+    Mutant::Unreleased,
+    Mutant::Overwritten,
+    Mutant::Unfreed,
+    Mutant::Forgiven,
 ];
 
 static SEEDED: AtomicU8 = AtomicU8::new(0);

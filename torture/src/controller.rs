@@ -30,6 +30,7 @@ pub struct Arguments {
     pub seed: u64,
     pub round: u64,
     pub biased: bool,
+    pub long: bool,
     /// Nobody may wait longer for a peer that is there.
     pub longest_wait: Duration,
 }
@@ -59,7 +60,7 @@ pub fn run(arguments: &Arguments) -> io::Result<bool> {
     let mut round = arguments.round;
     while !arguments.goals.are_met(&sum, start.elapsed()) && sum.violations.is_empty() {
         let mut random = Random::new(arguments.seed, round);
-        let plan = Plan::draw(&mut random, arguments.biased);
+        let plan = Plan::draw(&mut random, arguments.biased, arguments.long);
         let mut outcome = play(&plan, round, &mut random, folder.path(), &page)?;
         let longest = Duration::from_nanos(outcome.deeds.longest_ns);
         if longest > arguments.longest_wait {
@@ -84,6 +85,7 @@ pub fn run(arguments: &Arguments) -> io::Result<bool> {
 fn play(plan: &Plan, round: u64, random: &mut Random, folder: &Path, page: &Page) -> io::Result<Outcome> {
     let name = plan.named.then(|| format!("torture-{}-{round}", std::process::id()));
     let ring = ring::create(plan.mpmc, name.as_deref(), &plan.options()).map_err(io::Error::from)?;
+    let dense = ring.stats().committed;
     let mut crew = Crew::new(page, if plan.named { None } else { Some(ring.fd()?) });
     page.global(Global::Ending).store(u64::from(!plan.keep_open), SeqCst);
     let setup = Setup {
@@ -114,6 +116,10 @@ fn play(plan: &Plan, round: u64, random: &mut Random, folder: &Path, page: &Page
     if !stats.closed
         && let Err(wrong) = ring.refill()
     {
+        outcome.leaked = 1;
+        outcome.violations.push(wrong);
+    }
+    if let Err(wrong) = ring.judge_memory(dense, plan.retain as u64) {
         outcome.leaked = 1;
         outcome.violations.push(wrong);
     }

@@ -40,6 +40,7 @@ ringmail-torture random [options]    processes maltreated by chance
   --longest-wait MS
                 what nobody may wait beyond for a peer that is there (500)
   --biased      rounds in which mistakes of the protocol show
+  --long        rounds of messages that have bodies
 With the feature `instrumented`:
 ringmail-torture sweep [FILTER]...   one process killed at every access to shared memory
 ringmail-torture mutants [NAME]...   mistakes that must be found";
@@ -52,6 +53,7 @@ fn arguments() -> Result<(String, Arguments, Vec<String>), lexopt::Error> {
         seed: now,
         round: 0,
         biased: false,
+        long: false,
         longest_wait: Duration::from_millis(500),
     };
     let (mut command, mut rest) = (None, Vec::new());
@@ -70,6 +72,7 @@ fn arguments() -> Result<(String, Arguments, Vec<String>), lexopt::Error> {
             Long("round") => arguments.round = parser.value()?.parse()?,
             Long("longest-wait") => arguments.longest_wait = Duration::from_millis(parser.value()?.parse()?),
             Long("biased") => arguments.biased = true,
+            Long("long") => arguments.long = true,
             Long("help") | Short('h') => {
                 println!("{HELP}");
                 std::process::exit(0);

@@ -19,7 +19,19 @@ const LONGER: &str = "1";
 
 /// Mistakes whose windows are nanoseconds wide: every process dawdles at one of so many accesses, so that the windows
 /// are as wide as what others do in them. Nobody is blamed for slowness then: what is found is found in the messages.
-const SLOWLY: [Mutant; 2] = [Mutant::WordFirst, Mutant::RaiseLate];
+const SLOWLY: [Mutant; 4] = [Mutant::WordFirst, Mutant::RaiseLate, Mutant::BlindClaim, Mutant::ForgetfulSeize];
+
+/// Mistakes about the memory of long messages.
+const LONG: [Mutant; 8] = [
+    Mutant::BlindClaim,
+    Mutant::TrustTrimmer,
+    Mutant::ForgetfulSeize,
+    Mutant::GiveBackFirst,
+    Mutant::WatermarkFirst,
+    Mutant::ReleaseFirst,
+    Mutant::Unmarked,
+    Mutant::Unreleased,
+];
 
 /// Mistakes that chance need not hit on, not by dawdling either:
 /// - `Unseen` takes two receivers and a sender, each stopped at one access, in one order of many. The explorer
@@ -27,7 +39,14 @@ const SLOWLY: [Mutant; 2] = [Mutant::WordFirst, Mutant::RaiseLate];
 /// - of `SkipFirst` no harm is known but a sender that sees a full ring once too often and looks again.
 /// - `WakeFirst` and `WakeOne` put off a wake-up by a nap of a tenth of a second at most, which any other message cuts
 ///   short. The loom models find their like.
-const NARROW: [Mutant; 4] = [Mutant::Unseen, Mutant::SkipFirst, Mutant::WakeFirst, Mutant::WakeOne];
+/// - `TrustTrimmer` takes a death between two accesses, and shows where no memory can be had: elsewhere the system
+///   gives some to
+///   whoever touches what is gone. The explorer finds it.
+/// - `Unreleased` takes more deaths of spsc senders at as many positions than there are spare bodies, 256 at least.
+///   The explorer
+///   finds it.
+const NARROW: [Mutant; 6] =
+    [Mutant::Unseen, Mutant::SkipFirst, Mutant::WakeFirst, Mutant::WakeOne, Mutant::TrustTrimmer, Mutant::Unreleased];
 
 /// Makes the mistake that the environment names, if it names one.
 pub fn seed_this_process() {
@@ -55,6 +74,9 @@ pub fn run(names: &[String], number: u64) -> io::Result<bool> {
         let is_slow = SLOWLY.contains(&mutant);
         let minutes = if is_slow { LONGER } else { MINUTES };
         command.args(["random", "--biased", "--minutes", minutes, "--seed", &number.to_string()]);
+        if LONG.contains(&mutant) {
+            command.arg("--long");
+        }
         if is_slow {
             command.args(["--longest-wait", "10000"]).env(DAWDLE, ONE_IN);
         }

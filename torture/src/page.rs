@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 /// Workers at once; one place more serves all forked children, who need no state.
 pub const PLACES: usize = 24;
 /// Longest message.
-pub const LONGEST: usize = 64 * 1024;
+pub const LONGEST: usize = 1 << 20;
 
 const HEAD: usize = 64;
 const PLACE: usize = 32;

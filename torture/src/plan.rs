@@ -6,6 +6,9 @@ use crate::random::Random;
 use ringmail::{Options, Redelivery};
 use std::time::Duration;
 
+/// The most that all messages of a ring may take.
+const MOST_BYTES: usize = 64 << 20;
+
 /// How a round ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -27,6 +30,8 @@ pub struct Plan {
     pub receivers: usize,
     /// Most messages a receiver holds.
     pub hold: usize,
+    /// Bytes of long messages that stay when nobody uses them.
+    pub retain: usize,
     pub redelivery: Redelivery,
     pub keep_open: bool,
     pub named: bool,
@@ -37,15 +42,22 @@ pub struct Plan {
 
 impl Plan {
     /// `biased` are rounds in which mistakes of the protocol show: few slots, mpmc, much held.
-    pub fn draw(random: &mut Random, biased: bool) -> Self {
-        let mpmc = biased || random.percent(75);
-        let capacity = if biased { random.skewed(2, 8) } else { random.skewed(2, 1024) } as usize;
+    /// `long` are rounds of messages that have bodies.
+    pub fn draw(random: &mut Random, biased: bool, long: bool) -> Self {
+        let mpmc = (biased && !long) || random.percent(75);
+        let few = biased || long;
+        let mut capacity = if few { random.skewed(2, 8) } else { random.skewed(2, 1024) } as usize;
         let max_len = match random.below(100) {
+            // Of the longest a sender goes round in few bodies, and meets again the one that was just left.
+            _ if long && random.percent(50) => LONGEST as u64 - random.below(LONGEST as u64 / 2),
+            _ if long => random.skewed(5000, LONGEST as u64 / 4),
             _ if biased => 32,
             // Nobody's messages say whose they are.
             0..6 => random.skewed(1, NAMED as u64 - 1),
             _ => random.skewed(NAMED as u64, LONGEST as u64),
         } as usize;
+        // All messages together are a few dozen megabytes at most.
+        capacity = capacity.min((MOST_BYTES / max_len).max(2));
         // Of an spsc role the second one waits for the first to die.
         let most = if mpmc { 4 } else { 2 };
         Self {
@@ -55,6 +67,11 @@ impl Plan {
             senders: 1 + random.below(most) as usize,
             receivers: 1 + random.below(most) as usize,
             hold: random.skewed(1, 8) as usize,
+            retain: match random.below(if long { 5 } else { 3 }) {
+                1 => random.skewed(4096, 1 << 20) as usize,
+                2 => 256 << 20,
+                _ => 0,
+            },
             // A mistake shows best where nothing may be lost.
             redelivery: match random.below(if biased { 12 } else { 20 }) {
                 0..12 => Redelivery::Always,
@@ -76,7 +93,7 @@ impl Plan {
 
     pub fn options(&self) -> Options {
         let options = Options::new().capacity(self.capacity).max_len(self.max_len).participants(48);
-        options.keep_open(self.keep_open).membarrier(self.membarrier).redelivery(self.redelivery)
+        options.keep_open(self.keep_open).membarrier(self.membarrier).redelivery(self.redelivery).retain(self.retain)
     }
 
     /// How often a message may come again; `None` is without bound.

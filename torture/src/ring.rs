@@ -15,6 +15,8 @@ pub trait Checked {
     fn drain(&self) -> Result<Vec<Record>, String>;
     /// Sees that an empty ring has all its slots, when nobody else lives.
     fn refill(&self) -> Result<(), String>;
+    /// Sees that no more memory is left in an empty ring than is to be, when nobody else lives.
+    fn judge_memory(&self, dense: u64, retain: u64) -> Result<(), String>;
 }
 
 // The same files, over the one flavour and over the other: their handles differ in `&self` and `&mut self`, and in the
@@ -28,6 +30,14 @@ macro_rules! flavour {
             const NAME: &str = stringify!($flavour);
             #[path = "checking.rs"]
             pub mod checking;
+            #[cfg(feature = "instrumented")]
+            #[path = "long.rs"]
+            pub mod long;
+            #[cfg(feature = "instrumented")]
+            #[path = "long_parent.rs"]
+            pub mod long_parent;
+            #[path = "memory.rs"]
+            pub mod memory;
             #[cfg(feature = "instrumented")]
             #[path = "parent.rs"]
             pub mod parent;

@@ -3,7 +3,7 @@
 //! Compiled twice, once for each flavour.
 #![allow(unused_mut, reason = "spsc handles need it, mpmc handles do not")]
 
-use super::flavour;
+use super::{flavour, memory};
 use crate::ledger::Record;
 use crate::payload::{self, Header};
 use crate::ring::Checked;
@@ -54,10 +54,15 @@ impl Checked for flavour::Ring<[u8]> {
 
     fn refill(&self) -> Result<(), String> {
         refill(self, |seq| {
-            let mut message = vec![0; self.max_len().min(48)];
+            // Every other one in a body, where there are any.
+            let mut message = vec![0; self.max_len().min(if seq % 2 == 0 { 48 } else { 10_000 })];
             payload::write(&mut message, Header { sender: 0, seq }, 0);
             message
         })
+    }
+
+    fn judge_memory(&self, dense: u64, retain: u64) -> Result<(), String> {
+        memory::judge(self, dense, retain)
     }
 }
 

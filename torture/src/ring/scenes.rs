@@ -57,7 +57,7 @@ fn consume(rx: &mut Rx) {
 
 /// Lets another process, with the ring to itself, do something and die in the middle.
 #[expect(clippy::disallowed_methods, reason = "this process has one thread")]
-fn die_elsewhere<M: Message + ?Sized>(name: &str, work: impl FnOnce(flavour::Ring<M>)) {
+pub fn die_elsewhere<M: Message + ?Sized>(name: &str, work: impl FnOnce(flavour::Ring<M>)) {
     // SAFETY: this process has one thread.
     let child = unsafe { libc::fork() };
     if child == 0 {
@@ -83,7 +83,7 @@ fn die_with_both(name: &str) {
 }
 
 /// Another one before this one: receives message 0 and dies.
-fn die_holding<M: Message + ?Sized + AsRef<[u8]>>(name: &str) {
+pub fn die_holding<M: Message + ?Sized + AsRef<[u8]>>(name: &str) {
     die_elsewhere(name, |ring: flavour::Ring<M>| {
         let mut rx = ring.receiver().expect("nobody has the role");
         let message = rx.recv().expect("a message is there");
@@ -103,6 +103,10 @@ pub fn play(scene: &str, name: &str, arm: impl FnOnce()) {
     if scene == "open" {
         arm();
         drop(Ring::open(name).expect("the parent made it"));
+        return;
+    }
+    if scene.starts_with("long") {
+        super::long::play(scene, name, arm);
         return;
     }
     if scene.starts_with("recv_copy") {

@@ -71,7 +71,13 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
             life.fill(&mut buffer[..len], 0);
             life.trying(1, len);
             life.enter(State::Sending);
-            let result = life.timed(|| tx.send(&buffer[..len]));
+            let result = if life.random.percent(25) {
+                let (first, rest) = buffer[..len].split_at(life.random.below(len as u64 + 1) as usize);
+                let (second, third) = rest.split_at(life.random.below(rest.len() as u64 + 1) as usize);
+                life.timed(|| tx.send_parts(&[first, second, third]))
+            } else {
+                life.timed(|| tx.send(&buffer[..len]))
+            };
             judge(life, result.map(|()| 1), len)
         }
         45..60 => {
@@ -100,16 +106,18 @@ fn once(life: &mut Life, tx: &mut flavour::Sender<[u8]>, buffer: &mut [u8]) -> N
         }
         60..78 => {
             life.enter(State::Lending);
-            let mut loan = match life.timed(|| tx.loan(len)) {
+            // Now and then more than turns out to be needed.
+            let spare = if life.random.percent(30) { life.random.below((life.setup.max_len - len) as u64 + 1) } else { 0 };
+            let mut loan = match life.timed(|| tx.loan(len + spare as usize)) {
                 Ok(loan) => loan,
                 Err(error) => return judge(life, Err(error), len),
             };
             let commit = !life.random.percent(15);
-            if commit { life.fill(&mut loan, 0) } else { life.fill_never(&mut loan) }
+            if commit { life.fill(&mut loan[..len], 0) } else { life.fill_never(&mut loan) }
             rest(&mut life.random);
             if commit {
                 life.trying(1, len);
-                let result = loan.commit();
+                let result = if loan.len() == len { loan.commit() } else { loan.commit_len(len) };
                 judge(life, result.map(|()| 1), len)
             } else {
                 Next::GoOn

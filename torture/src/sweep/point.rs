@@ -26,9 +26,9 @@ pub struct Told<'a> {
 pub type Found = (Seen, Result<&'static str, String>);
 
 macro_rules! point {
-    ($function:ident, $flavour:ident, $message:ty) => {
+    ($function:ident, $flavour:ident, $parent:ident, $message:ty) => {
         fn $function(told: &Told<'_>) -> io::Result<Found> {
-            use $flavour::parent;
+            use $flavour::$parent as parent;
             type Ring = ringmail::$flavour::Ring<$message>;
             let (scene, name) = (told.scene, told.name);
             let ring: Option<Ring> = (scene.name != "create").then(|| parent::prepare(name, scene));
@@ -64,14 +64,18 @@ macro_rules! point {
     };
 }
 
-point!(mpmc_point, mpmc, [u8]);
-point!(spsc_point, spsc, [u8]);
-point!(mpmc_sized_point, mpmc, [u8; 48]);
-point!(spsc_sized_point, spsc, [u8; 48]);
+point!(mpmc_point, mpmc, parent, [u8]);
+point!(spsc_point, spsc, parent, [u8]);
+point!(mpmc_long_point, mpmc, long_parent, [u8]);
+point!(spsc_long_point, spsc, long_parent, [u8]);
+point!(mpmc_sized_point, mpmc, parent, [u8; 48]);
+point!(spsc_sized_point, spsc, parent, [u8; 48]);
 
 impl Told<'_> {
     pub fn play(&self) -> io::Result<Found> {
         match (self.flavour, self.scene.is_sized()) {
+            ("mpmc", _) if self.scene.is_long() => mpmc_long_point(self),
+            (_, _) if self.scene.is_long() => spsc_long_point(self),
             ("mpmc", false) => mpmc_point(self),
             ("mpmc", true) => mpmc_sized_point(self),
             (_, false) => spsc_point(self),

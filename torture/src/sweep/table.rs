@@ -124,8 +124,15 @@ impl Scene {
         self.name.contains("recv_copy")
     }
 
+    /// Whether its messages have bodies.
+    pub fn is_long(&self) -> bool {
+        self.name.starts_with("long")
+    }
+
     pub fn options(&self) -> Options {
-        options().participants(self.places).redelivery(self.policy)
+        // As few bodies as there can be: each is looked at more than once.
+        let options = if self.is_long() { options().max_len(16 << 30).retain(0) } else { options() };
+        options.participants(self.places).redelivery(self.policy)
     }
 }
 
@@ -135,7 +142,7 @@ pub fn options() -> Options {
     Options::new().capacity(SLOTS).max_len(64).keep_open(true).spin(Duration::ZERO)
 }
 
-pub const SCENES: [Scene; 48] = [
+pub const SCENES: [Scene; 62] = [
     scene("create", 0, 0..0, 0..0),
     scene("open", 2, 0..0, 0..0),
     scene("list", 2, 0..0, 0..0).cut_off_at(1000),
@@ -184,4 +191,18 @@ pub const SCENES: [Scene; 48] = [
     scene("recover, never", 2, 0..0, 0..0).under(Redelivery::Never),
     scene("close", 2, 0..0, 0..0),
     scene("unlink", 2, 0..0, 0..0),
+    scene("long send", 1, 0..0, 100..101),
+    scene("long send_parts", 1, 0..0, 100..101),
+    scene("long send_many", 1, 0..0, 100..103),
+    scene("long send, dead trimmers", 0, 0..0, 100..101),
+    scene("long loan, short", 1, 0..0, 100..101),
+    scene("long loan, drop", 1, 0..0, 0..0),
+    scene("long ack", 2, 0..1, 0..0),
+    scene("long ack, dead trimmers", 1, 0..1, 0..0).mpmc(),
+    scene("long owned", 3, 0..2, 0..0).acking(),
+    scene("long recv_into", 2, 0..1, 0..0).copying(),
+    scene("long recv_many", 4, 0..3, 0..0),
+    scene("long adopt", 1, 0..1, 0..0),
+    scene("long adopt, at most once", 1, 0..1, 0..0).under(Redelivery::AtMost(1)),
+    scene("long recover", 0, 0..0, 0..0),
 ];

@@ -1,0 +1,446 @@
+//! The bodies of long messages: the core's own pool, in every order of steps, with a death before each.
+//!
+//! The core says whose a body is; `src/bodies.rs` of the product says what its user does with the memory, and cannot be
+//! compiled here, for it asks the system. So its two procedures, to obtain memory and to give it back, are told once
+//! more, access by access, in `Hand`. The memory is a `Room` that knows what it cannot know in truth: whether
+//! there is any, and who wrote what.
+//!
+//! What is checked in every state and step:
+//!
+//! - a body has one user: a sender who fills it, a message in the ring, or somebody who gives its memory back;
+//! - who is named in a body as giving its memory back, and lives, is about to, and there is a body for everybody who
+//!   wants one;
+//! - nobody touches a body where no memory is, whatever its watermark says;
+//! - a receiver reads the whole of the very message that it took;
+//! - when all are killed, what was sent and not acknowledged is there to be read; then every slot takes a message with
+//!   a body again; and whoever tidies up finds all the memory, also what the dead had just got.
+
+pub mod mpmc;
+pub mod spsc;
+
+use crate::owner::Owner;
+use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::{body, mpmc as mpmc_core, spsc as spsc_core};
+use crate::search::{Print, Verdict};
+use crate::sync::{self, AtomicU64, CELLS, DEAD, Log, Memory, Mutant, Ordering::SeqCst, mutant};
+
+/// The most slots of a ring.
+const SLOTS: usize = 2;
+/// The most bodies.
+pub const BODIES: usize = 3;
+const SKIPS: usize = SLOTS;
+const EXTRA: usize = 2 * SLOTS;
+const TAIL: usize = EXTRA + 1;
+const HEAD: usize = TAIL + 1;
+const USERS: usize = HEAD + 1;
+const _: () = assert!(USERS + BODIES <= DEAD);
+
+/// The most holders that a role has one after the other.
+const DEAD_PLACES: usize = 6;
+
+/// The names of the shared words, of either flavour.
+#[derive(Clone, Copy, Debug)]
+pub struct Names;
+
+static CELL: [AtomicU64; CELLS] = {
+    let mut cells = [const { AtomicU64(0) }; CELLS];
+    let mut index = 0;
+    while index < CELLS {
+        cells[index] = AtomicU64(index);
+        index += 1;
+    }
+    cells
+};
+
+impl body::Shared for Names {
+    fn body(&self, index: usize) -> &AtomicU64 {
+        &CELL[USERS + index]
+    }
+}
+
+impl spsc_core::Shared for Names {
+    fn tail(&self) -> &AtomicU64 {
+        &CELL[TAIL]
+    }
+    fn head(&self) -> &AtomicU64 {
+        &CELL[HEAD]
+    }
+    fn taken(&self) -> &AtomicU64 {
+        &CELL[EXTRA]
+    }
+}
+
+impl mpmc_core::Shared for Names {
+    fn word(&self, index: usize) -> &AtomicU64 {
+        &CELL[index]
+    }
+    fn skip(&self, index: usize) -> &AtomicU64 {
+        &CELL[SKIPS + index]
+    }
+    fn bumped(&self) -> &AtomicU64 {
+        &CELL[EXTRA]
+    }
+    fn tail(&self) -> &AtomicU64 {
+        &CELL[TAIL]
+    }
+    fn head(&self) -> &AtomicU64 {
+        &CELL[HEAD]
+    }
+    fn count(&self, _: mpmc_core::Event) {}
+}
+
+/// Whether the kernel says that somebody is dead.
+fn is_dead(owner: Owner) -> bool {
+    owner == Owner::ORPHAN || CELL[DEAD].load(SeqCst) >> owner.index() & 1 != 0
+}
+
+/// What a slot says of its message: which body it lies in, and, for the judge, which message it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Description {
+    body: u8,
+    message: u8,
+}
+
+/// The memory of the bodies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Room {
+    /// Whether a body is said to have memory.
+    watermark: [bool; BODIES],
+    /// Whether it is said that it may have more.
+    unsure: [bool; BODIES],
+    /// Whether it has.
+    is_there: [bool; BODIES],
+    /// Two halves of a message, so that tearing shows.
+    content: [[u8; 2]; BODIES],
+    slots: [Description; SLOTS],
+}
+
+impl Room {
+    fn write(&mut self, body: usize, half: usize, message: u8) -> Result<(), Verdict> {
+        self.content[body][half] = message;
+        if self.is_there[body] { Ok(()) } else { Err(Verdict::Gone) }
+    }
+
+    /// Reads half of the message of a slot.
+    fn read(&self, slot: usize, half: usize) -> Result<(), Verdict> {
+        let Description { body, message } = self.slots[slot];
+        match body as usize {
+            // The product says that such a message is none.
+            body if !self.watermark[body] => Err(Verdict::Lost),
+            body if !self.is_there[body] => Err(Verdict::Gone),
+            body if self.content[body][half] != message => Err(Verdict::Torn),
+            _ => Ok(()),
+        }
+    }
+
+    fn digest(&self, print: &mut Print) {
+        let bits = |bits: [bool; BODIES]| bits.iter().fold(0, |all, &bit| all << 1 | u64::from(bit));
+        let content = self.content.iter().flatten().fold(0, |all, &half| all << 8 | u64::from(half));
+        print.add(bits(self.watermark) << 56 | bits(self.unsure) << 52 | bits(self.is_there) << 48 | content);
+        print.add(
+            self.slots.iter().fold(0, |all, slot| all << 16 | u64::from(slot.body) << 8 | u64::from(slot.message)),
+        );
+    }
+}
+
+/// How far somebody has come with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Stage {
+    Idle,
+    /// Claims a body.
+    Claim,
+    /// Looks for one in nobody's use.
+    Find,
+    /// Looks whether it has memory.
+    Look,
+    /// Says that it may have more.
+    Mark,
+    /// Gets memory for it.
+    Commit,
+    /// Says so.
+    Raise,
+    /// Looks whether it is worth while to tidy up there.
+    Worth,
+    /// Looks whether somebody died giving it back.
+    Doubt,
+    /// Takes it to give its memory back.
+    Seize,
+    /// Looks how much it has.
+    Had,
+    /// Gives it back.
+    Punch,
+    /// Says so.
+    Lower,
+    /// Sets it free.
+    Release,
+}
+
+/// What somebody wants with memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Aim {
+    /// A body with memory for a message.
+    Obtain,
+    /// Memory for some message or other: of a sender who was told before that there is none.
+    Expect,
+    /// To give a body's memory back.
+    Trim,
+    /// To give back all that nobody uses.
+    Tidy,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// There is more to do.
+    On,
+    /// A body was obtained.
+    With(usize),
+    /// There is none.
+    Without,
+    /// It is done.
+    Over,
+}
+
+/// Somebody who obtains memory or gives it back.
+#[derive(Clone, Copy, Debug)]
+struct Hand {
+    stage: Stage,
+    aim: Aim,
+    body: usize,
+    seized: Seized,
+    keep: bool,
+    /// Bodies to look at before all is tidy.
+    left: usize,
+    count: usize,
+    /// A second time.
+    is_again: bool,
+    /// Of the rotation.
+    next: u64,
+    window: u64,
+}
+
+impl Hand {
+    const fn new() -> Self {
+        Self {
+            stage: Stage::Idle,
+            aim: Aim::Obtain,
+            body: 0,
+            seized: Seized::Sound,
+            keep: false,
+            left: 0,
+            count: 0,
+            is_again: false,
+            next: 0,
+            window: 0,
+        }
+    }
+
+    fn start(&mut self, aim: Aim, body: usize, count: usize) {
+        let stage = match aim {
+            Aim::Obtain => Stage::Claim,
+            Aim::Expect => Stage::Find,
+            Aim::Trim => Stage::Seize,
+            Aim::Tidy => Stage::Worth,
+        };
+        *self = Self { stage, aim, body, left: count, count, next: self.next, window: self.window, ..Self::new() };
+    }
+
+    /// The body that it uses.
+    fn uses(&self) -> Option<usize> {
+        use Stage::*;
+        let is_free = mutant(Mutant::ReleaseFirst) && self.stage == Lower;
+        let uses = matches!(self.stage, Look | Mark | Commit | Raise | Had | Punch | Lower | Release);
+        (uses && !is_free).then_some(self.body)
+    }
+
+    fn end(&mut self, came: Came) -> Came {
+        *self = Self { next: self.next, window: self.window, ..Self::new() };
+        came
+    }
+
+    /// It has a body, with memory.
+    fn has(&mut self) -> Came {
+        if self.aim == Aim::Obtain {
+            return self.end(Came::With(self.body));
+        }
+        self.stage = Stage::Release;
+        Came::On
+    }
+
+    /// It is done with giving back one body.
+    fn clear(&mut self) -> Came {
+        if matches!(self.aim, Aim::Trim | Aim::Expect) {
+            return self.end(Came::Over);
+        }
+        self.left -= 1;
+        self.stage = Stage::Worth;
+        Came::On
+    }
+
+    /// One access.
+    fn step(
+        &mut self,
+        (memory, room, log): (&mut Memory, &mut Room, &mut Log),
+        pool: &Pool<Names>,
+        tenancy: &impl Tenancy,
+        me: Owner,
+        position: u64,
+    ) -> Came {
+        let body = self.body;
+        self.stage = match self.stage {
+            Stage::Idle => unreachable!("nothing is wanted"),
+            Stage::Claim => {
+                let rotation = Rotation::default();
+                rotation.next.set(self.next);
+                rotation.window.set(self.window);
+                let claim = || pool.claim(&rotation, 1, position, tenancy);
+                let Some(claimed) = sync::step(memory, log, claim) else { return Came::On };
+                (self.next, self.window) = (rotation.next.get(), rotation.window.get());
+                match claimed {
+                    Some(body) => {
+                        self.body = body;
+                        Stage::Look
+                    }
+                    None if self.is_again => return self.end(Came::Without),
+                    None => {
+                        self.is_again = true;
+                        Stage::Worth
+                    }
+                }
+            }
+            Stage::Find => {
+                let count = self.count;
+                let find = || (0..count).find(|&body| !pool.is_in_use(body, tenancy));
+                match sync::step(memory, log, find) {
+                    None => return Came::On,
+                    Some(None) => return self.end(Came::Over),
+                    Some(Some(body)) => {
+                        self.body = body;
+                        Stage::Seize
+                    }
+                }
+            }
+            Stage::Look if room.watermark[body] => return self.has(),
+            Stage::Look if mutant(Mutant::WatermarkFirst) => Stage::Raise,
+            Stage::Look if mutant(Mutant::Unmarked) => Stage::Commit,
+            Stage::Look => Stage::Mark,
+            Stage::Mark => {
+                room.unsure[body] = true;
+                Stage::Commit
+            }
+            Stage::Commit => {
+                room.is_there[body] = true;
+                if mutant(Mutant::WatermarkFirst) {
+                    return self.has();
+                }
+                Stage::Raise
+            }
+            Stage::Raise => {
+                (room.watermark[body], room.unsure[body]) = (true, false);
+                if !mutant(Mutant::WatermarkFirst) {
+                    return self.has();
+                }
+                Stage::Commit
+            }
+            Stage::Worth if self.left == 0 => {
+                self.left = self.count;
+                if self.aim == Aim::Tidy {
+                    return self.end(Came::Over);
+                }
+                Stage::Claim
+            }
+            Stage::Worth => {
+                self.body = self.left - 1;
+                let is_worth = self.aim == Aim::Tidy && room.watermark[self.body];
+                if is_worth || room.unsure[self.body] { Stage::Seize } else { Stage::Doubt }
+            }
+            Stage::Doubt => match sync::step(memory, log, || pool.is_in_doubt(body, tenancy)) {
+                None => return Came::On,
+                Some(true) => Stage::Seize,
+                Some(false) => return self.clear(),
+            },
+            Stage::Seize => match sync::step(memory, log, || pool.seize(body, me, tenancy)) {
+                None => return Came::On,
+                Some(None) => return self.clear(),
+                Some(Some(seized)) => {
+                    self.seized = seized;
+                    Stage::Had
+                }
+            },
+            Stage::Had => {
+                let is_kept = matches!(self.aim, Aim::Obtain | Aim::Expect) && room.watermark[body];
+                self.keep = is_kept && self.seized == Seized::Sound;
+                match self.aim {
+                    Aim::Expect if self.seized == Seized::Sound => Stage::Look,
+                    _ if !self.keep && (room.watermark[body] || room.unsure[body]) => Stage::Punch,
+                    Aim::Expect => Stage::Look,
+                    _ => Stage::Release,
+                }
+            }
+            Stage::Punch => {
+                (room.is_there[body], room.content[body]) = (false, [0; 2]);
+                if mutant(Mutant::ReleaseFirst) { Stage::Release } else { Stage::Lower }
+            }
+            Stage::Lower => {
+                (room.watermark[body], room.unsure[body]) = (self.keep, false);
+                match self.aim {
+                    _ if mutant(Mutant::ReleaseFirst) => return self.clear(),
+                    Aim::Expect => Stage::Look,
+                    _ => Stage::Release,
+                }
+            }
+            Stage::Release => {
+                sync::step(memory, log, || pool.release(body)).expect("one access");
+                if mutant(Mutant::ReleaseFirst) && !self.keep && (room.watermark[body] || room.unsure[body]) {
+                    Stage::Lower
+                } else {
+                    return self.clear();
+                }
+            }
+        };
+        Came::On
+    }
+
+    /// All of it, alone.
+    fn finish(
+        &mut self,
+        memory: &mut Memory,
+        room: &mut Room,
+        pool: &Pool<Names>,
+        tenancy: &impl Tenancy,
+        (me, position): (Owner, u64),
+    ) -> Came {
+        let mut log = Log::EMPTY;
+        loop {
+            match self.step((memory, room, &mut log), pool, tenancy, me, position) {
+                Came::On => {}
+                came => return came,
+            }
+        }
+    }
+
+    fn digest(&self, print: &mut Print) {
+        let flags = u64::from(self.keep) | u64::from(self.is_again) << 1 | u64::from(self.seized == Seized::Sound) << 2;
+        print.add(
+            flags << 32 | (self.stage as u64) << 24 | (self.aim as u64) << 16 | (self.body << 8 | self.left) as u64,
+        );
+        print.add(self.next << 8 | self.window);
+    }
+}
+
+/// Whether some body has two users, of all those who use one.
+fn is_shared(users: impl Iterator<Item = usize>) -> bool {
+    let mut used = [false; BODIES];
+    users.into_iter().any(|body| std::mem::replace(&mut used[body], true))
+}
+
+/// Whether some body names somebody alive, who `uses` no such body.
+fn is_forgotten(memory: &Memory, uses: impl Fn(u32) -> Option<usize>) -> bool {
+    (0..BODIES).any(|body| {
+        let word = memory[USERS + body];
+        let owner = Owner::from_bits(word >> 2).index();
+        word & 3 == 2 && memory[DEAD] >> owner & 1 == 0 && uses(owner) != Some(body)
+    })
+}

@@ -1,0 +1,148 @@
+//! The bodies of long messages: the whole space of each scenario, and every mistake found.
+//!
+//! The least numbers of states are half of what was counted when the scenario was written. There is one body for each
+//! slot and one for each process that may be giving one back, as `plan_bodies` of the product sees to.
+
+use ringmail_explorer::bodies::mpmc::{Deed, Deed::*, Scenario};
+use ringmail_explorer::bodies::spsc;
+use ringmail_explorer::search::Verdict::{self, *};
+use ringmail_explorer::sync::Mutant;
+
+/// One sender that does so.
+fn one(deeds: &[Deed]) -> Vec<Vec<Deed>> {
+    vec![deeds.to_vec()]
+}
+
+/// Two senders that do so.
+fn two(first: &[Deed], second: &[Deed]) -> Vec<Vec<Deed>> {
+    vec![first.to_vec(), second.to_vec()]
+}
+
+const SPSC: spsc::Scenario =
+    spsc::Scenario { slots: 2, bodies: 3, messages: 3, drops: 0, batch: 1, trims: true, crashes: 2, fault: None };
+
+#[test]
+fn one_sender() {
+    Scenario::new(1, 2, one(&[Send; 3]), 1).crashes(2).explore("1x1, N=1, B=2, three messages, 2 crashes").holds(8_900);
+    Scenario::new(2, 3, one(&[Send; 3]), 1)
+        .crashes(2)
+        .explore("1x1, N=2, B=3, three messages, 2 crashes")
+        .holds(26_000);
+}
+
+#[test]
+fn two_senders() {
+    let one_each = || two(&[Send], &[Send]);
+    Scenario::new(1, 2, one_each(), 1).crashes(3).explore("2x1, N=1, B=2, one message each, 3 crashes").holds(24_000);
+    Scenario::new(2, 3, one_each(), 1).crashes(3).explore("2x1, N=2, B=3, one message each, 3 crashes").holds(72_000);
+    let more = Scenario::new(1, 3, two(&[Send; 2], &[Send]), 1).crashes(1);
+    more.explore("2x1, N=1, B=3, two and one message, 1 crash").holds(1);
+}
+
+/// 4 million states: 17 s.
+#[test]
+#[ignore = "takes a quarter of a minute"]
+fn two_senders_two_slots_two_messages() {
+    let scenario = Scenario::new(2, 3, two(&[Send; 2], &[Send]), 1).crashes(1);
+    scenario.explore("2x1, N=2, B=3, two and one message, 1 crash").holds(2_060_000);
+}
+
+#[test]
+fn two_receivers() {
+    Scenario::new(1, 3, one(&[Send; 2]), 2).crashes(2).explore("1x2, N=1, B=3, two messages, 2 crashes").holds(1);
+    Scenario::new(2, 3, one(&[Send; 2]), 2).crashes(1).explore("1x2, N=2, B=3, two messages, 1 crash").holds(1);
+}
+
+#[test]
+fn senders_give_memory_back_too() {
+    let aborts = Scenario::new(1, 3, two(&[Abort, Send], &[Expect, Send]), 1);
+    aborts.explore("2x1, N=1, B=3, one aborts, one asks first").holds(1);
+    let aborts = Scenario::new(1, 3, two(&[Abort], &[Expect, Send]), 1).crashes(2);
+    aborts.explore("2x1, N=1, B=3, one aborts, one asks first, 2 crashes").holds(1);
+    let tidies = Scenario::new(1, 3, two(&[Send, Tidy], &[Send, Expect]), 1).crashes(2).retaining();
+    tidies.explore("2x1, N=1, B=3, one tidies up, one asks, memory stays, 2 crashes").holds(158_000);
+}
+
+#[test]
+fn successors_in_spsc_roles() {
+    SPSC.explore("spsc, N=2, B=3, three messages, 2 crashes").holds(1);
+    spsc::Scenario { slots: 1, bodies: 2, drops: 0b110, messages: 2, crashes: 3, ..SPSC }
+        .explore("spsc, N=1, B=2, two messages, two loans dropped, 3 crashes")
+        .holds(1);
+    spsc::Scenario { drops: 0b100, crashes: 1, ..SPSC }
+        .explore("spsc, N=2, B=3, three messages, a loan dropped, 1 crash")
+        .holds(1);
+    spsc::Scenario { batch: 2, crashes: 1, ..SPSC }
+        .explore("spsc, N=2, B=3, acknowledged two at a time, 1 crash")
+        .holds(1);
+    spsc::Scenario { trims: false, drops: 0b1010, ..SPSC }
+        .explore("spsc, N=2, B=3, two loans dropped, memory stays, 2 crashes")
+        .holds(57_000);
+}
+
+#[track_caller]
+fn finds(mutant: Mutant, name: &str, scenario: Scenario, kinds: &[Verdict]) {
+    scenario.fault(mutant).explore(&format!("{mutant:?} in {name}")).fails(kinds);
+}
+
+#[track_caller]
+fn finds_in_spsc(mutant: Mutant, name: &str, scenario: spsc::Scenario, kinds: &[Verdict]) {
+    spsc::Scenario { fault: Some(mutant), ..scenario }.explore(&format!("{mutant:?} in {name}")).fails(kinds);
+}
+
+/// Nobody dies.
+fn two_by_one() -> Scenario {
+    Scenario::new(2, 3, two(&[Send], &[Send]), 1)
+}
+
+/// Somebody may.
+fn one_by_one() -> Scenario {
+    Scenario::new(1, 2, one(&[Send; 3]), 1).crashes(1)
+}
+
+#[test]
+fn blind_claim() {
+    finds(Mutant::BlindClaim, "2x1, N=2, B=3", two_by_one(), &[Shared]);
+    finds_in_spsc(Mutant::BlindClaim, "spsc", SPSC, &[Shared]);
+}
+
+#[test]
+fn trust_trimmer() {
+    finds(Mutant::TrustTrimmer, "1x1, N=1, B=2", one_by_one(), &[Shared, Gone]);
+    finds_in_spsc(Mutant::TrustTrimmer, "spsc", SPSC, &[Shared, Gone]);
+}
+
+#[test]
+fn forgetful_seize() {
+    finds(Mutant::ForgetfulSeize, "1x1, N=1, B=2", one_by_one(), &[Shared]);
+    finds_in_spsc(Mutant::ForgetfulSeize, "spsc", SPSC, &[Shared]);
+}
+
+#[test]
+fn give_back_first() {
+    finds(Mutant::GiveBackFirst, "1x1, N=1, B=2", one_by_one(), &[Shared, Gone, Lost]);
+    finds_in_spsc(Mutant::GiveBackFirst, "spsc", SPSC, &[Shared, Gone, Lost]);
+}
+
+#[test]
+fn watermark_first() {
+    finds(Mutant::WatermarkFirst, "1x1, N=1, B=2", one_by_one(), &[Gone]);
+    finds_in_spsc(Mutant::WatermarkFirst, "spsc", SPSC, &[Gone]);
+}
+
+#[test]
+fn release_first() {
+    finds(Mutant::ReleaseFirst, "1x1, N=1, B=2", one_by_one(), &[Gone]);
+    finds_in_spsc(Mutant::ReleaseFirst, "spsc", SPSC, &[Gone]);
+}
+
+#[test]
+fn unmarked() {
+    finds(Mutant::Unmarked, "1x1, N=1, B=2", one_by_one(), &[Leaked]);
+    finds_in_spsc(Mutant::Unmarked, "spsc", SPSC, &[Leaked]);
+}
+
+#[test]
+fn unreleased() {
+    finds_in_spsc(Mutant::Unreleased, "spsc", spsc::Scenario { crashes: 3, ..SPSC }, &[Leaked]);
+}
