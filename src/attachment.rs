@@ -210,7 +210,10 @@ impl Attachment {
 
     /// Takes on a role.
     pub fn enter(&self, role: Role) -> Result<Owner, JoinError> {
-        let mut disown = |index| _ = self.disown(|owner| owner.index() == index);
+        let mut disown = |index| {
+            self.disown(|owner| owner.index() == index);
+            self.bodies().disown(index);
+        };
         let exclusive = self.flavour == Flavour::Spsc;
         self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &mut disown)
     }

@@ -21,6 +21,7 @@ use crate::layout::{Memory, PAGE, UNSURE};
 use crate::os::cache;
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::mpmc::Liveness;
 use crate::segment::Segment;
 use crate::slots::Slots;
 use crate::sync::{Mutant, Ordering::*, Private, mutant};
@@ -28,7 +29,7 @@ use crate::sync::{Mutant, Ordering::*, Private, mutant};
 /// The memory that a ring should go round in, where the caches are not known: 4 MiB.
 const FOOTPRINT: u64 = 4 << 20;
 
-/// Of so many bodies one is looked at for each commit, on the average, to see whether the count is too low.
+/// So many bodies are looked at for each commit, and for each message left while too much is committed, on the average.
 const LOOKED_AT: u64 = 256;
 
 /// The bodies of one ring.
@@ -42,8 +43,8 @@ pub struct Bodies {
     stride: u64,
     /// Offset of the first body in the segment.
     start: u64,
-    /// Commits since the count was last compared with the watermarks.
-    commits: Private,
+    /// Commits, and messages left while too much was committed, since all bodies were last looked at.
+    changes: Private,
 }
 
 impl Bodies {
@@ -57,7 +58,7 @@ impl Bodies {
             count: header.bodies as usize,
             stride: header.body_stride,
             start: header.bodies_start(),
-            commits: Private::default(),
+            changes: Private::default(),
         }
     }
 
@@ -66,9 +67,34 @@ impl Bodies {
         Access { bodies: self, segment, pool: Pool::new(slots, self.count), slots, tenancy }
     }
 
+    /// Commits memory to the bodies that messages of the greatest length would first go round in, as far as it may stay, in a
+    /// segment that nobody else can see yet.
+    pub fn prefault(segment: &Segment) {
+        let (bodies, len) = (Self::new(segment), segment.header().max_len);
+        let bodies_of = bodies.of(segment, Slots::new(segment), &Nobody);
+        let fitting = (bodies.fitting(len as usize).min(bodies.count) as u64).min(bodies.retain / len.max(1));
+        // Memory that is not there comes later, or is an error of the message that needs it.
+        let _ = (0..fitting as usize).all(|body| bodies_of.commit(body, len as usize));
+    }
+
     /// How many bodies of messages of `len` bytes suit the caches.
     fn fitting(&self, len: usize) -> usize {
         (self.footprint / (len as u64).next_multiple_of(PAGE).max(PAGE)).max(1) as usize
+    }
+}
+
+/// A ring in which nobody is.
+struct Nobody;
+
+impl Liveness for Nobody {
+    fn is_dead(&self, _: Owner) -> bool {
+        false
+    }
+}
+
+impl Tenancy for Nobody {
+    fn is_current(&self, _: u64) -> bool {
+        false
     }
 }
 
@@ -151,18 +177,6 @@ impl<T: Tenancy> Access<'_, T> {
         None
     }
 
-    /// Commits memory to the bodies that messages of `len` bytes would first go round in, as far as it may stay.
-    pub fn prefault(&self, len: usize) {
-        let mut total = 0;
-        for body in 0..self.bodies.fitting(len).min(self.bodies.count) {
-            total += len as u64;
-            // Nobody else is in a ring that is just being made, and memory that is not there comes later.
-            if total > self.bodies.retain || !self.commit(body, len) {
-                return;
-            }
-        }
-    }
-
     /// Ends the use of a body that was claimed for a message that is not sent, at a position that stays the caller's.
     pub fn release(&self, body: usize) {
         self.pool.release(body);
@@ -179,11 +193,22 @@ impl<T: Tenancy> Access<'_, T> {
     }
 
     /// Gives memory of a body back that was just left, if more is committed than stays.
+    ///
+    /// Now and then it looks at all: what nobody has left in order, such as the dead, would else cost every message the memory
+    /// that it is warm in.
     pub fn trim(&self, body: usize, me: Owner) {
-        let over = self.recount().saturating_sub(self.bodies.retain);
+        if self.is_due() {
+            return self.tidy(self.bodies.retain, me);
+        }
+        let over = self.memory().committed.load(Relaxed).saturating_sub(self.bodies.retain);
         if over > 0 {
             self.give_back(body, over, me);
         }
+    }
+
+    /// Takes the name of a place's former owner from all bodies, so that the place may be reused.
+    pub fn disown(&self, index: u32) {
+        self.pool.disown(index);
     }
 
     /// Gives back what bodies in nobody's use have, until no more than `goal` is committed; and clears up behind those who
@@ -245,13 +270,18 @@ impl<T: Tenancy> Access<'_, T> {
         let committed = self.memory().committed.fetch_add(want - have, Relaxed).wrapping_add(want - have);
         self.memory().high_water.fetch_max(committed, Relaxed);
         entry.committed.store(want | was_unsure, Release);
-        let commits = self.bodies.commits.get();
-        let is_due = commits >= self.bodies.count as u64 / LOOKED_AT;
-        self.bodies.commits.set(if is_due { 0 } else { commits + 1 });
-        if is_due && committed <= self.bodies.retain {
+        if committed <= self.bodies.retain && self.is_due() {
             self.recount();
         }
         true
+    }
+
+    /// Whether it is time to look at all bodies: so seldom that it costs next to nothing.
+    fn is_due(&self) -> bool {
+        let changes = self.bodies.changes.get();
+        let is_due = changes >= self.bodies.count as u64 / LOOKED_AT;
+        self.bodies.changes.set(if is_due { 0 } else { changes + 1 });
+        is_due
     }
 
     /// Gives up to `most` bytes of a body back, unless somebody uses it; returns how many.

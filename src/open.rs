@@ -180,7 +180,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// [`InvalidInput`](OpenError::InvalidInput) for options out of bounds; [`NoSpace`](OpenError::NoSpace).
     pub fn anonymous(options: &Options) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
-        Self::begin(Segment::anonymous(&wish, options.prefaults()), options)
+        Self::attach(Segment::anonymous(&wish, options.preparation()))
     }
 
     /// Opens the ring behind a descriptor that was inherited or received from another process.
@@ -272,15 +272,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
 
     fn create_at(address: &Address, options: &Options, replace: Replace) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
-        Self::begin(Segment::create(address, &wish, options.mode_bits(), options.prefaults(), replace), options)
-    }
-
-    pub(crate) fn begin(created: Result<(Segment, Life), OpenError>, options: &Options) -> Result<Self, OpenError> {
-        let ring = Self::attach(created)?;
-        if options.prefaults() {
-            ring.attachment.bodies().prefault(ring.max_len());
-        }
-        Ok(ring)
+        Self::attach(Segment::create(address, &wish, options.mode_bits(), options.preparation(), replace))
     }
 
     fn open_at(address: &Address) -> Result<Self, OpenError> {
@@ -292,7 +284,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
         Ok(Expected { flavour: K::FLAVOUR, shape: wish.shape })
     }
 
-    fn attach(opened: Result<(Segment, Life), OpenError>) -> Result<Self, OpenError> {
+    pub(crate) fn attach(opened: Result<(Segment, Life), OpenError>) -> Result<Self, OpenError> {
         let (segment, life) = opened?;
         let attachment = Attachment::new(segment, Some(life), K::FLAVOUR)?;
         Ok(Self { attachment: Arc::new(attachment), _message: PhantomData, _kind: PhantomData })

@@ -1,9 +1,11 @@
 //! What a ring is to be like.
 
+use crate::bodies::Bodies;
 use crate::error::OpenError;
 use crate::layout::{FENCE, Flavour, Header, KEEP_OPEN, MAX_BODIES_LEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
 use crate::message::{MAX_ALIGN, Message, Shape};
 use crate::ring::word::MAX_ATTEMPT;
+use crate::segment::Segment;
 use std::time::Duration;
 
 /// What becomes of a message whose receiver died, or gave it back, without acknowledging it.
@@ -174,8 +176,15 @@ impl Options {
         self.mode
     }
 
-    pub(crate) fn prefaults(&self) -> bool {
-        self.prefault
+    /// What is done to a segment before anybody else can see it.
+    pub(crate) fn preparation(&self) -> fn(&Segment) {
+        match self.prefault {
+            true => |segment| {
+                segment.populate();
+                Bodies::prefault(segment);
+            },
+            false => |_| {},
+        }
     }
 
     /// Checks every setter.

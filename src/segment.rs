@@ -149,14 +149,14 @@ impl Drop for Life {
 
 impl Segment {
     /// Makes a segment without a name.
-    pub fn anonymous(wish: &Wish, prefault: bool) -> Result<(Self, Life), OpenError> {
+    pub fn anonymous(wish: &Wish, prepare: fn(&Self)) -> Result<(Self, Life), OpenError> {
         let header = plan(wish)?;
         let file = file::anonymous().map_err(OpenError::Io)?;
         fill(file.as_fd(), &header, header.segment_len)?;
         file::seal_size(file.as_fd()).map_err(OpenError::Io)?;
         let life = begin(file.as_fd())?;
         let segment = Self::map(file, header, None)?;
-        segment.prefault(prefault);
+        prepare(&segment);
         Ok((segment, life))
     }
 
@@ -165,7 +165,7 @@ impl Segment {
         address: &Address,
         wish: &Wish,
         mode: u32,
-        prefault: bool,
+        prepare: fn(&Self),
         replace: Replace,
     ) -> Result<(Self, Life), OpenError> {
         let header = plan(wish)?;
@@ -175,7 +175,7 @@ impl Segment {
         fill(file.as_fd(), &header, header.segment_len)?;
         let life = begin(file.as_fd())?;
         let segment = Self::map(file, header, address.to_remove())?;
-        segment.prefault(prefault);
+        prepare(&segment);
         while !file::link(segment.file.as_fd(), path).map_err(refused)? {
             if !remove_dead(address, replace)? {
                 end(life);
@@ -187,7 +187,12 @@ impl Segment {
 
     /// Makes a segment in memory that is there already, unless somebody has one in it open.
     #[cfg(feature = "shared_memory")]
-    pub fn create_inside(file: OwnedFd, name: &str, wish: &Wish, prefault: bool) -> Result<(Self, Life), OpenError> {
+    pub fn create_inside(
+        file: OwnedFd,
+        name: &str,
+        wish: &Wish,
+        prepare: fn(&Self),
+    ) -> Result<(Self, Life), OpenError> {
         let header = plan(wish)?;
         let len = file::regular_len(file.as_fd())?;
         if len < header.segment_len {
@@ -204,19 +209,19 @@ impl Segment {
         file::punch(file.as_fd(), 0, len).map_err(OpenError::Io)?;
         let unfinished = Header { magic: [0; 8], ..header };
         fill(file.as_fd(), &unfinished, len)?;
-        file::write_start(file.as_fd(), &header.magic).map_err(OpenError::Io)?;
+        let segment = Self::map(file, header, None)?;
+        prepare(&segment);
+        file::write_start(segment.file(), &header.magic).map_err(OpenError::Io)?;
         drop(alone);
-        let life = Life::begin(file.as_fd(), &mut table).map_err(OpenError::Io)?.ok_or_else(already_exists)?;
+        let life = Life::begin(segment.file(), &mut table).map_err(OpenError::Io)?.ok_or_else(already_exists)?;
         // Another creator may have come in between.
         let mut found = Header::new_zeroed();
-        let is_ours = file::read_start(file.as_fd(), found.as_mut_bytes()).is_ok() && found == header;
+        let is_ours = file::read_start(segment.file(), found.as_mut_bytes()).is_ok() && found == header;
         if !is_ours {
             life.end(&mut table);
             return Err(already_exists());
         }
         drop(table);
-        let segment = Self::map(file, header, None)?;
-        segment.prefault(prefault);
         Ok((segment, life))
     }
 
@@ -285,10 +290,9 @@ impl Segment {
         Ok(Self { map, header, file, path })
     }
 
-    fn prefault(&self, wanted: bool) {
-        if wanted {
-            file::populate(&self.map, 0, self.header.dense_len());
-        }
+    /// Touches all that is not sparse.
+    pub fn populate(&self) {
+        file::populate(&self.map, 0, self.header.dense_len());
     }
 
     /// Commits memory to a range of the segment that is sparse. An error leaves what was committed before.

@@ -50,7 +50,7 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     pub fn create_in(shmem: &Shmem, options: &Options) -> Result<Self, OpenError> {
         let wish = options.wish::<M>(K::FLAVOUR)?;
         let name = shmem.get_os_id();
-        Self::begin(Segment::create_inside(open(shmem)?, name, &wish, options.prefaults()), options)
+        Self::attach(Segment::create_inside(open(shmem)?, name, &wish, options.preparation()))
     }
 
     /// Opens the ring in `shmem`.

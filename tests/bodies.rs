@@ -388,3 +388,15 @@ fn dropped_loans_of_an_spsc_sender_cost_nothing() {
     }
     assert_eq!(ring.stats().committed, dense);
 }
+
+#[test]
+fn memory_is_there_before_the_ring_can_be_seen_if_so_asked() {
+    let options = options(8, 64 * MIB).max_len(MIB).prefault(true);
+    let ring = ringmail::mpmc::Ring::<[u8]>::anonymous(&options).unwrap();
+    let stats = ring.stats();
+    assert!(stats.committed > 1 << 20 && stats.high_water == stats.committed, "{stats:?}");
+    assert!(memory(&ring) >= stats.committed);
+    // No more than is to be retained.
+    let ring = ringmail::mpmc::Ring::<[u8]>::anonymous(&options.retain(MIB)).unwrap();
+    assert!(memory(&ring) < 2 << 20);
+}

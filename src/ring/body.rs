@@ -199,6 +199,18 @@ impl<S: Shared> Pool<S> {
         }
     }
 
+    /// Takes the name of a place's former owner from what it died giving back, so that the place may be reused. Somebody who
+    /// is always dead has it then.
+    pub fn disown(&self, index: u32) {
+        for body in 0..self.count {
+            let word = Name(self.shared.body(body).load(Acquire));
+            if matches!(word.user(), User::Trimmer(owner) if owner.index() == index) {
+                // Lost only to somebody who took it over.
+                self.swap(body, word, Name::trimmer(Owner::ORPHAN));
+            }
+        }
+    }
+
     /// Whether a body holds a message, or somebody gives its memory back.
     pub fn is_in_use(&self, index: usize, tenancy: &impl Tenancy) -> bool {
         !Self::is_free(Name(self.shared.body(index).load(Acquire)), tenancy)

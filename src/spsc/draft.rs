@@ -65,7 +65,7 @@ impl Draft {
 
     /// Begins a message of up to `len` bytes. Blocks while the ring is full. One that was begun is forgotten.
     pub(crate) fn begin(&mut self, len: usize) -> Result<(), Stop> {
-        self.page = None;
+        self.forget();
         let (index, start, place) = self.sender.claim_place(len, Until::Forever)?;
         // SAFETY: within the mapping, which does not start at zero.
         let start = unsafe { NonNull::new_unchecked(start) };
@@ -121,7 +121,14 @@ impl Draft {
     }
 
     /// Forgets what was begun.
-    pub(crate) fn into_sender(self) -> Sender<[u8]> {
+    pub(crate) fn into_sender(mut self) -> Sender<[u8]> {
+        self.forget();
         self.sender
+    }
+
+    fn forget(&mut self) {
+        if let Some(page) = self.page.take() {
+            self.sender.slot(page.index, page.place).abort();
+        }
     }
 }
