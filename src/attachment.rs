@@ -149,6 +149,7 @@ impl Attachment {
     pub fn begin_at(&self, position: u64) {
         if self.slots.have_bodies() {
             self.bodies().release_all(position);
+            self.bodies().tidy_if_over(self.me());
         }
     }
 
@@ -172,8 +173,17 @@ impl Attachment {
             body.into_iter().for_each(|body| bodies.trim(body, self.me()));
         }
         self.core().acknowledge(Taken { index, attempt: 0, lap });
-        if let Some(body) = body {
-            bodies.trim(body, self.me());
+        match body {
+            Some(body) => bodies.trim(body, self.me()),
+            None => bodies.tidy_if_due(self.me()),
+        }
+    }
+
+    /// After something else than an acknowledgement set bodies free: a drop, a reap, a message taken back.
+    #[cold]
+    pub fn tidy_up(&self) {
+        if self.slots.have_bodies() {
+            self.bodies().tidy_if_over(self.me());
         }
     }
 
@@ -192,6 +202,9 @@ impl Attachment {
             left.iter().for_each(|&body| bodies.trim(body, self.me()));
         }
         spsc::acknowledge(&self.slots, position);
+        if left.is_empty() {
+            bodies.tidy_if_due(self.me());
+        }
         left.into_iter().for_each(|body| bodies.trim(body, self.me()));
     }
 

@@ -122,8 +122,8 @@ impl<T: Tenancy> Access<'_, T> {
         if rotation.is_starved.get() == 0 || self.is_there(len, me) {
             return Ok(());
         }
-        self.tidy(0, me);
-        if self.is_there(len, me) { Ok(()) } else { Err(Stop::NoSpace { needed: len }) }
+        let is_there = self.make_room(len, me) && self.is_there(len, me);
+        if is_there { Ok(()) } else { Err(Stop::NoSpace { needed: len }) }
     }
 
     /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now.
@@ -148,7 +148,7 @@ impl<T: Tenancy> Access<'_, T> {
     }
 
     fn find(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Option<usize> {
-        let fitting = self.bodies.fitting(len);
+        let fitting = self.bodies.fitting(rotation.longest(len as u64) as usize);
         let claim = || self.pool.claim(rotation, fitting, position, self.tenancy);
         // There are more bodies than can be in use at once, unless many were left by those who died giving memory back.
         let body = claim().or_else(|| {
@@ -168,13 +168,27 @@ impl<T: Tenancy> Access<'_, T> {
             }
             self.pool.release(body);
         }
-        self.tidy(0, me);
+        if !self.make_room(len, me) {
+            return None;
+        }
         let body = claim()?;
         if self.commit(body, len) {
             return Some(body);
         }
         self.pool.release(body);
         None
+    }
+
+    /// Gives back as much as a message of `len` bytes lacks, if that is to be had. `false` where it is not: then what is warm
+    /// stays.
+    fn make_room(&self, len: usize, me: Owner) -> bool {
+        let lacks = (len as u64).saturating_sub(self.segment.available().unwrap_or(0));
+        let unused = (0..self.bodies.count).filter(|&body| !self.pool.is_in_use(body, self.tenancy));
+        if unused.map(|body| self.watermark(body)).fold(0, u64::saturating_add) < lacks {
+            return false;
+        }
+        self.tidy(self.committed().saturating_sub(lacks), me);
+        true
     }
 
     /// Ends the use of a body that was claimed for a message that is not sent, at a position that stays the caller's.
@@ -203,6 +217,20 @@ impl<T: Tenancy> Access<'_, T> {
         let over = self.memory().committed.load(Relaxed).saturating_sub(self.bodies.retain);
         if over > 0 {
             self.give_back(body, over, me);
+        }
+    }
+
+    /// If more is committed than stays, gives back what nobody has left in order.
+    pub fn tidy_if_over(&self, me: Owner) {
+        if self.is_over() {
+            self.tidy(self.bodies.retain, me);
+        }
+    }
+
+    /// As [`tidy_if_over`](Self::tidy_if_over), now and then: for those who pass by often.
+    pub fn tidy_if_due(&self, me: Owner) {
+        if self.is_over() && self.is_due() {
+            self.tidy(self.bodies.retain, me);
         }
     }
 
@@ -309,7 +337,9 @@ impl<T: Tenancy> Access<'_, T> {
         let is_sure = gone || keep == end;
         if is_sure || seized == Seized::InDoubt {
             self.slots.body(body).committed.store(if is_sure { keep } else { keep | UNSURE }, Release);
-            self.memory().committed.fetch_sub(had.saturating_sub(keep), Relaxed);
+            // Somebody may just have put the count right, so that this is subtracted already.
+            let subtract = |count: u64| Some(count.saturating_sub(had.saturating_sub(keep)));
+            let _ = self.memory().committed.fetch_update(Relaxed, Relaxed, subtract);
         }
         if gone { had.saturating_sub(keep) } else { 0 }
     }

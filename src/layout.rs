@@ -320,7 +320,7 @@ impl SlotPlan {
         if whole > MAX_STRIDE {
             // What is aligned more strictly than to a line, or has one length, has a body whatever its length.
             let fits = !sized && align <= 64;
-            let stride = if fits { STRIDE_WITH_BODIES } else { 64 };
+            let stride = if fits { STRIDE_WITH_BODIES } else { align.max(64) };
             let inline_len = if fits { stride - 64 } else { 0 };
             return Self { stride, payload: if fits { 64 } else { 0 }, inline_len, has_bodies: true };
         }

@@ -100,7 +100,8 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// another matter: see [`sync`](Self::sync).
     ///
     /// The file system must know files without a name (`O_TMPFILE`) and holes, as ext4, xfs, btrfs and tmpfs do; a network
-    /// does not make one memory of two machines.
+    /// does not make one memory of two machines. Where it writes what is there already to a new place (btrfs, snapshots), a full disk
+    /// is `SIGBUS` and not an error; so is a broken one anywhere. A ring that was [closed](Self::close) stays so.
     ///
     /// # Errors
     ///

@@ -95,7 +95,8 @@ impl Options {
     /// While a slot with its message fits into 4 KiB, every slot has that much room from the start: a ring takes about
     /// `capacity x max_len` bytes of memory. Beyond that, messages of up to 960 bytes lie with their slots (1 KiB each), and longer
     /// ones get memory when they are first sent, as much as they need: what could be sent costs address space alone,
-    /// `(capacity + 64 to 1024) x max_len` of it, 64 TiB at most.
+    /// `(capacity + 64 to 1024) x max_len` of it, 64 TiB at most. Memory that there is not is an error of the send that needs
+    /// it, where the ring's file system has a limit; an anonymous ring has none but the machine's own, which kills.
     pub const fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
         self

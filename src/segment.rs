@@ -182,6 +182,10 @@ impl Segment {
                 return Err(address.already_exists());
             }
         }
+        if !address.passes {
+            // Only so is its name as lasting as what is in it.
+            file::sync_directory(path).map_err(refused)?;
+        }
         Ok((segment, life))
     }
 
@@ -268,10 +272,17 @@ impl Segment {
 
     /// Opens the segment behind a descriptor.
     pub fn from_fd(file: OwnedFd, expected: &Expected) -> Result<(Self, Life), OpenError> {
+        // First the lock: without it another ring may be made of the same memory after the look.
         let len = file::regular_len(file.as_fd())?;
-        let header = check(file.as_fd(), len, Some(expected))?;
         let life = begin(file.as_fd())?;
-        Ok((Self::map(file, header, None)?, life))
+        let opened = check(file.as_fd(), len, Some(expected)).and_then(|header| Self::map(file, header, None));
+        match opened {
+            Ok(segment) => Ok((segment, life)),
+            Err(error) => {
+                end(life);
+                Err(error)
+            }
+        }
     }
 
     /// Maps the segment of a name to look at it, whatever kind of ring it is: without a lock, so that nobody is kept from
@@ -286,7 +297,12 @@ impl Segment {
     }
 
     fn map(file: OwnedFd, header: Header, path: Option<PathBuf>) -> Result<Self, OpenError> {
-        let map = file::map(file.as_fd(), header.segment_len, header.dense_len()).map_err(OpenError::Io)?;
+        let map = file::map(file.as_fd(), header.segment_len, header.dense_len());
+        let map = map.map_err(|error| match error.kind() {
+            // Of address space.
+            io::ErrorKind::OutOfMemory => OpenError::NoSpace { needed: header.segment_len },
+            _ => OpenError::Io(error),
+        })?;
         Ok(Self { map, header, file, path })
     }
 
@@ -300,6 +316,11 @@ impl Segment {
         file::allocate(self.file(), offset, len)?;
         file::populate(&self.map, offset, len);
         Ok(())
+    }
+
+    /// Bytes that the file system has left, if it has a limit.
+    pub fn available(&self) -> Option<u64> {
+        file::available(self.file()).ok().flatten()
     }
 
     /// Writes everything to disk, where there is one.
@@ -429,10 +450,19 @@ fn plan(wish: &Wish) -> Result<Header, OpenError> {
 /// Gives a fresh file its room, its length and its header. All other bytes are zero, which is how an unused ring looks.
 fn fill(file: BorrowedFd<'_>, header: &Header, len: u64) -> Result<(), OpenError> {
     let dense = file::allocate(file, 0, header.dense_len());
-    dense.and_then(|()| file::set_len(file, len)).map_err(|error| match error.kind() {
+    let filled = dense.map_err(|error| match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory | io::ErrorKind::FileTooLarge => {
             OpenError::NoSpace { needed: header.dense_len() }
         }
+        _ => OpenError::Io(error),
+    });
+    filled?;
+    file::set_len(file, len).map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => OpenError::InvalidInput {
+            setter: "max_len",
+            value: header.max_len.to_string(),
+            allowed: format!("less: a file of {len} bytes is longer than its file system can have"),
+        },
         _ => OpenError::Io(error),
     })?;
     file::write_start(file, header.as_bytes()).map_err(OpenError::Io)

@@ -108,6 +108,21 @@ fn a_name_that_leads_elsewhere_is_not_believed() {
     std::fs::remove_file(&path).unwrap();
 }
 
+#[test]
+fn long_messages_in_it() {
+    let shmem = ShmemConf::new().size(64 << 20).create().unwrap();
+    let options = Options::new().capacity(4).max_len(16_000).participants(4).retain(0);
+    let error = spsc::Ring::<[u8]>::create_in(&memory(), &options).unwrap_err();
+    assert!(matches!(error, OpenError::Truncated { needed, .. } if needed < 64 << 20), "{error}");
+    let ring = spsc::Ring::<[u8]>::create_in(&shmem, &options).unwrap();
+    let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    for number in 0..100 {
+        tx.send(&[number; 16_000]).unwrap();
+        assert_eq!(*rx.recv().unwrap(), [number; 16_000]);
+    }
+    assert!(ring.stats().committed < 64_000, "{:?}", ring.stats());
+}
+
 /// What cannot be promised: nothing keeps its size from being changed.
 #[test]
 fn memory_that_is_cut_off_kills_who_touches_it() {

@@ -543,3 +543,27 @@ fn both_sides_may_move_to_other_threads() {
     let rest = std::thread::spawn(move || io::read_to_string(reader).unwrap()).join().unwrap();
     assert_eq!(rest, " here, ended there");
 }
+
+/// It goes on with the chunk that its parent had not done with, which may be the first.
+#[test]
+fn a_forked_child_may_read_when_its_parent_has_left() {
+    let _watchdog = watchdog("a forked reader");
+    let ring = Ring::anonymous(&stream::options()).unwrap();
+    let (mut writer, mut reader) = (Writer::new(ring.sender().unwrap()), Reader::new(ring.receiver().unwrap()));
+    writer.write_all(b"all of the first chunk").unwrap();
+    writer.flush().unwrap();
+    writer.write_all(b", and the second").unwrap();
+    writer.finish().unwrap();
+    reader.read_exact(&mut [0; 10]).unwrap();
+    let (mut told, mut tell) = io::pipe().unwrap();
+    let mut reader = Some(reader);
+    let child = fork(|| {
+        let reader = reader.take().unwrap();
+        told.read_exact(&mut [0]).unwrap();
+        let text = io::read_to_string(reader).unwrap_or_else(|error| error.to_string());
+        i32::from(text != "all of the first chunk, and the second")
+    });
+    drop(reader.take());
+    tell.write_all(&[1]).unwrap();
+    assert_eq!(child.wait(), 0);
+}

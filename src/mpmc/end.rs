@@ -174,8 +174,9 @@ impl End {
         if found.is_none() {
             self.rejected.set(rejected);
         }
-        // The search may have freed slots.
+        // The search may have freed slots, and memory.
         self.freed();
+        self.attachment.tidy_up();
         found.map_or_else(|| stopped(self.core.take(&self.cursor, me, &*self.attachment)), Ok)
     }
 

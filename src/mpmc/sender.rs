@@ -45,6 +45,8 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and all receivers have left or died;
+    /// [`NoSpace`](SendError::NoSpace) if there is no memory for a long message (it does not wait for any: what others will
+    /// acknowledge soon may be enough for a second try);
     /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len).
     #[inline(always)]
     pub fn send(&self, message: &M) -> Result<(), SendError> {
@@ -305,6 +307,7 @@ impl<M: Message + ?Sized> Sender<M> {
 fn withdraw(end: &End, claim: Claim) -> Result<(), Stop> {
     if end.core.retract(claim) {
         end.freed();
+        end.attachment.tidy_up();
         return Err(Stop::Disconnected);
     }
     Ok(())

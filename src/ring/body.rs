@@ -104,10 +104,22 @@ pub enum Seized {
 pub struct Rotation {
     /// The body to try next.
     pub next: Private,
-    /// How many it goes round in.
+    /// How many the backlog needs.
     pub window: Private,
+    /// Bytes of the longest message lately.
+    longest: Private,
     /// Not 0 when there was no memory for this sender's last message.
     pub is_starved: Private,
+}
+
+impl Rotation {
+    /// Notes that a message of `len` bytes comes, and says how long the longest is of those that came lately: where lengths
+    /// differ, the long ones fill the caches, and the short ones go round with them.
+    pub fn longest(&self, len: u64) -> u64 {
+        let faded = self.longest.get() - self.longest.get() / 64;
+        self.longest.set(faded.max(len));
+        faded.max(len)
+    }
 }
 
 /// Bodies in use that a sender passes by before it takes more of them into its round. Messages are mostly acknowledged in the
@@ -132,12 +144,14 @@ impl<S: Shared> Pool<S> {
     /// `fitting` is how many bodies of that message's length suit the caches: the round goes over as many, or as many as the
     /// backlog needs.
     pub fn claim(&self, rotation: &Rotation, fitting: usize, position: u64, tenancy: &impl Tenancy) -> Option<usize> {
-        let mut window = (rotation.window.get() as usize).max(fitting).clamp(1, self.count);
+        let mut needed = rotation.window.get() as usize;
+        let mut window = needed.max(fitting).clamp(1, self.count);
         let mut next = rotation.next.get() as usize;
         let mut claimed = None;
         for _ in 0..PASSED_BY.min(window) {
             if next >= window {
-                window = self.needed(window, tenancy).max(fitting).min(self.count);
+                needed = self.needed(window, tenancy);
+                window = needed.max(fitting).clamp(1, self.count);
                 next = 0;
             }
             next += 1;
@@ -151,11 +165,11 @@ impl<S: Shared> Pool<S> {
             let rest = (window..self.count).chain(0..window);
             claimed = rest.into_iter().find(|&index| self.try_claim(index, position, tenancy));
             if let Some(index) = claimed {
-                window = window.max(index + 1);
+                needed = needed.max(index + 1);
                 next = index + 1;
             }
         }
-        rotation.window.set(window as u64);
+        rotation.window.set(needed as u64);
         rotation.next.set(next as u64);
         claimed
     }

@@ -33,10 +33,15 @@ impl Kept {
     /// The message that is held, if one is. One that was held before this process was forked is the parent's.
     #[inline]
     pub(crate) fn message(&self) -> Option<&[u8]> {
-        let (message, _) = self.message.filter(|_| !self.receiver.desk.end.is_inherited())?;
+        let (message, _) = self.message.filter(|_| !self.is_inherited())?;
         // SAFETY: held, so nobody who follows the protocol writes it before it is released, which takes `self`
         // exclusively.
         Some(unsafe { message.as_ref() })
+    }
+
+    /// Whether the receiver came through a fork and has not been used since.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.receiver.desk.end.is_inherited()
     }
 
     /// Receives the next message. Blocks until there is one. One that is held is acknowledged.

@@ -40,6 +40,8 @@ impl<M: Message + ?Sized> Sender<M> {
     /// # Errors
     ///
     /// [`Disconnected`](SendError::Disconnected) if the ring is closed, or full and the receiver has left or died;
+    /// [`NoSpace`](SendError::NoSpace) if there is no memory for a long message (it does not wait for any: what others will
+    /// acknowledge soon may be enough for a second try);
     /// [`TooLarge`](SendError::TooLarge) if the message is longer than [`Options::max_len`](crate::Options::max_len);
     /// [`Join`](SendError::Join) in a forked child while the parent keeps the role.
     #[inline(always)]

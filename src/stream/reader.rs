@@ -84,6 +84,10 @@ impl Reader {
 
     fn receive(&mut self) -> io::Result<()> {
         (self.len, self.consumed) = (0, 0);
+        if self.kept.is_inherited() {
+            // A child goes on where its parent has not acknowledged, which may be the first chunk.
+            self.state = State::Resumed;
+        }
         match self.kept.receive() {
             Ok(()) => {}
             // Also before the first chunk: an empty stream has an end too.

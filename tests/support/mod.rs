@@ -317,7 +317,11 @@ impl Seeded {
 pub fn mount_small(directory: &str, bytes: usize) -> std::io::Result<()> {
     let done = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
     // SAFETY: this process has no other thread that cares which file systems it sees.
-    done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
+    if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
+        // Who is nobody may still be somebody among its own. (Only a process of one thread may.)
+        // SAFETY: as above.
+        done(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) })?;
+    }
     let options = std::ffi::CString::new(format!("size={bytes}"))?;
     let directory = std::ffi::CString::new(directory)?;
     let (none, root, tmpfs) = (std::ptr::null(), c"/".as_ptr(), c"tmpfs".as_ptr());

@@ -50,9 +50,8 @@ pub fn seal_size(fd: BorrowedFd<'_>) -> io::Result<()> {
 
 /// A segment in the directory of `path` that has no name yet.
 pub fn unnamed(path: &Path, mode: u32) -> io::Result<OwnedFd> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mode = Mode::from_raw_mode(mode);
-    let fd = fs::open(directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
+    let fd = fs::open(directory_of(path), OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode)?;
     // The mask of the process must not narrow what the caller asked for.
     fs::fchmod(&fd, mode)?;
     Ok(fd)
@@ -118,20 +117,40 @@ const STEP: u64 = 64 << 20;
 pub fn allocate(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<()> {
     point();
     // The file system fills up page by page before it says no; asking first spares everybody else that.
-    let room = fs::fstatvfs(fd)?;
-    if room.f_blocks > 0 && len > room.f_bavail.saturating_mul(room.f_frsize) {
+    if available(fd)?.is_some_and(|room| len > room) {
         return Err(Errno::NOSPC.into());
     }
-    let mut done = 0;
+    let (mut done, mut most) = (0, STEP);
     while done < len {
-        let step = STEP.min(len - done);
+        let step = most.min(len - done);
         match fs::fallocate(fd, FallocateFlags::empty(), offset + done, step) {
             Ok(()) => done += step,
-            Err(Errno::INTR) => {}
+            Err(Errno::INTR) => most = (most / 2).max(1 << 16),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+/// Bytes that the file system of a file has left; `None` where it has no limit of its own.
+pub fn available(fd: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    let room = fs::fstatvfs(fd)?;
+    Ok((room.f_blocks > 0).then(|| room.f_bavail.saturating_mul(room.f_frsize)))
+}
+
+/// Writes the directory of a path to disk, so that the names in it last.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = fs::open(directory_of(path), OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match fs::fsync(directory) {
+        // It has nothing to write to.
+        Err(Errno::INVAL) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+/// The directory that a path leads into.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Makes the file `len` bytes long, without any memory behind what is new.
