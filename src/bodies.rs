@@ -337,9 +337,12 @@ impl<T: Tenancy> Access<'_, T> {
         let is_sure = gone || keep == end;
         if is_sure || seized == Seized::InDoubt {
             self.slots.body(body).committed.store(if is_sure { keep } else { keep | UNSURE }, Release);
-            // Somebody may just have put the count right, so that this is subtracted already.
-            let subtract = |count: u64| Some(count.saturating_sub(had.saturating_sub(keep)));
-            let _ = self.memory().committed.fetch_update(Relaxed, Relaxed, subtract);
+            let counted = &self.memory().committed;
+            let count = counted.load(Relaxed);
+            // Not below zero: somebody may just have put the count right, so that this is subtracted already. In vain if
+            // somebody else counts just now: it will be noticed.
+            let fewer = count.saturating_sub(had.saturating_sub(keep));
+            let _ = counted.compare_exchange(count, fewer, Relaxed, Relaxed);
         }
         if gone { had.saturating_sub(keep) } else { 0 }
     }
