@@ -7,6 +7,9 @@
 use core::fmt;
 use std::io;
 
+#[cfg(feature = "value")]
+pub mod value;
+
 /// A ring could not be created or opened.
 #[derive(Debug)]
 #[non_exhaustive]

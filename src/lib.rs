@@ -44,6 +44,11 @@
 //! - Between processes that must not be able to harm each other: whoever may write the ring can destroy it (see below).
 //! - On anything but Linux, for now.
 //!
+//! # Crate features
+//!
+//! - `value`: numbers, text, arrays, lists, dicts and whatever else Python has, nested, in messages of bytes: module `value`.
+//!   The Python package speaks it.
+//!
 //! # What it promises
 //!
 //! - A message whose send returned is received, whoever is killed, at any instruction. None is torn.
@@ -106,6 +111,8 @@ pub mod spsc;
 mod stats;
 #[cfg(not(loom))]
 pub mod stream;
+#[cfg(all(feature = "value", not(loom)))]
+pub mod value;
 
 // The core, which the model checker drives.
 #[cfg(loom)]

@@ -88,8 +88,9 @@ impl<'a, M: Message + ?Sized, L: Lent> Loan<'a, M, L> {
         self.publish(len)
     }
 
+    /// Sends the first `len` bytes, no more than were lent.
     #[inline(always)]
-    fn publish(self, len: usize) -> Result<(), Stop> {
+    pub(crate) fn publish(self, len: usize) -> Result<(), Stop> {
         let mut this = ManuallyDrop::new(self);
         this.lent.commit(len)
     }

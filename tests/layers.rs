@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The layers from top to bottom. Modules of one line may import each other; a folder's files belong to it.
 const LAYERS: &[&[&str]] = &[
     &["lib"],
-    &["stream"],
+    &["stream", "value"],
     &["spsc", "mpmc"],
     &["shmem"],
     &["open", "list"],

@@ -15,7 +15,9 @@ pub fn run(args: &[&str]) -> Result<bool, String> {
 
 /// Between threads of one process, beside other queues in the same run.
 fn in_process(rest: &[&str]) -> bool {
-    run_plainly(cargo(&[&["bench", "--package", "ringmail", "--bench", "*", "--"], rest].concat()))
+    run_plainly(cargo(
+        &[&["bench", "--package", "ringmail", "--features", "value", "--bench", "*", "--"], rest].concat(),
+    ))
 }
 
 /// Between processes, beside other crates in the same run.

@@ -2,7 +2,7 @@
 
 use crate::run::{of, run as run_plainly, tool, toolchain};
 
-const TARGETS: [&str; 3] = ["open", "mpmc", "spsc"];
+const TARGETS: [&str; 4] = ["open", "mpmc", "spsc", "value"];
 
 /// Runs every target for so many seconds. What it needs and lacks is a failure: it was asked for by name.
 pub fn run(args: &[&str]) -> Result<bool, String> {

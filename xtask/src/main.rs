@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod lint;
+mod python;
 mod run;
 mod tally;
 mod test;
@@ -16,7 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test [STEP]...             every test, or only some steps of: tests, benches, loom, torture, instructions,
-                             asan, msrv, deny
+                             asan, msrv, deny, python
   lint                       fmt, clippy and rustdoc, warnings being errors
   bench                      every benchmark
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 /// The features of the library that everything is tested and checked with.
-pub const FEATURES: &str = "ringmail/shared_memory";
+pub const FEATURES: &str = "ringmail/shared_memory,ringmail/value";
 
 /// Cargo, the one that runs us.
 pub fn cargo(args: &[&str]) -> Command {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, step by step, and one line that sums them up.
 
+use crate::python;
 use crate::run::{FEATURES, cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
 use crate::tally::Tally;
 use crate::torture;
@@ -18,7 +19,7 @@ struct Step {
     run: fn(&mut Tally) -> Outcome,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step { name: "tests", run: tests },
     Step { name: "benches", run: benches },
     Step { name: "loom", run: loom },
@@ -27,6 +28,7 @@ const STEPS: [Step; 8] = [
     Step { name: "asan", run: asan },
     Step { name: "msrv", run: msrv },
     Step { name: "deny", run: deny },
+    Step { name: "python", run: package },
 ];
 
 /// Runs the steps of these names, or all. A failing step does not keep the next one from running.
@@ -36,7 +38,9 @@ pub fn run(wanted: &[&str]) -> Result<bool, String> {
     }
     let mut sum = Tally::default();
     let mut report = Vec::new();
-    for step in STEPS.iter().filter(|step| wanted.is_empty() || wanted.contains(&step.name)) {
+    // The package is young: its tests are run when they are asked for.
+    let is_wanted = |step: &&Step| wanted.contains(&step.name) || (wanted.is_empty() && step.name != "python");
+    for step in STEPS.iter().filter(is_wanted) {
         let start = Instant::now();
         let mut tally = Tally::default();
         let outcome = (step.run)(&mut tally);
@@ -78,7 +82,7 @@ fn tests(tally: &mut Tally) -> Outcome {
 
 /// Every in-process benchmark once, unmeasured.
 fn benches(_: &mut Tally) -> Outcome {
-    verdict(run_plainly(cargo(&["test", "--package", "ringmail", "--bench", "*"])))
+    verdict(run_plainly(cargo(&["test", "--package", "ringmail", "--features", "value", "--bench", "*"])))
 }
 
 /// The models of the core.
@@ -127,7 +131,7 @@ fn asan(tally: &mut Tally) -> Outcome {
 fn msrv(_: &mut Tally) -> Outcome {
     match toolchain(env!("CARGO_PKG_RUST_VERSION")) {
         Ok(oldest) => {
-            let args = ["check", "--package", "ringmail", "--target-dir", &target("msrv")];
+            let args = ["check", "--package", "ringmail", "--features", "value", "--target-dir", &target("msrv")];
             verdict(run_plainly(of(&oldest, "cargo", &args)))
         }
         Err(missing) => Outcome::Skipped(missing),
@@ -152,4 +156,12 @@ fn deny(_: &mut Tally) -> Outcome {
         println!("advisories skipped: their database cannot be reached");
     }
     verdict(ok)
+}
+
+/// The Python package, as a user installs it.
+fn package(tally: &mut Tally) -> Outcome {
+    match python::test(tally) {
+        Ok(ok) => verdict(ok),
+        Err(missing) => Outcome::Skipped(missing),
+    }
 }
