@@ -1,0 +1,123 @@
+//! A slot that is filled in place: an array in the ring, sent when its `with` block ends in order.
+
+use crate::errors::{Stop, Way};
+use crate::numpy::{self, Facts, Place};
+use crate::patience::Patience;
+use crate::port::{self, Port, Sender};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use ringmail::mpmc;
+use ringmail::value::wire::{ArrayHeader, Encoder, Event, Order, Reader};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A claimed slot, and the sender that it borrows.
+struct Lent {
+    /// Goes before the sender does.
+    loan: mpmc::Loan<'static, [u8]>,
+    sender: Arc<Sender>,
+}
+
+/// Keeps the ring's memory under an array that was lent, also after it was sent. Not the sender: that may have to leave before.
+#[pyclass(frozen, module = "ringmail._native")]
+struct Ground {
+    _ring: port::Ring,
+}
+
+/// An array that lies in a slot: see `Sender.loan`.
+#[pyclass(frozen, module = "ringmail")]
+pub struct Loan {
+    lent: Mutex<Option<Lent>>,
+    array: Py<PyAny>,
+}
+
+/// Claims a slot for an array.
+pub fn lend(port: &Port, shape: &Bound<'_, PyAny>, dtype: &Bound<'_, PyAny>, patience: Patience) -> PyResult<Loan> {
+    let py = shape.py();
+    numpy::import(py)?;
+    let sender = port.sender()?;
+    let shape: Vec<usize> = match shape.extract::<usize>() {
+        Ok(len) => vec![len],
+        Err(_) => shape.extract()?,
+    };
+    let dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
+    let written = numpy::write_dtype(py, dtype.as_ptr().cast())?;
+    let refused = || PyValueError::new_err(format!("no array of dtype {dtype} can lie in shared memory"));
+    let written = written.ok_or_else(refused)?;
+    let mut encoder = Encoder::new();
+    let header = ArrayHeader { dtype: written.as_ref(), shape: &shape, order: Order::C, writable: true };
+    encoder.put_array(&header);
+    let layout = encoder.layout().map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let len = layout.len();
+    // SAFETY: what borrows it is kept beside it in `Lent`, and goes first; an `Arc` does not move what it has.
+    let lender: &'static Sender = unsafe { &*Arc::as_ptr(&sender) };
+    let first = py.detach(|| lender.try_loan(len)).map_err(Stop::from);
+    let mut loan: mpmc::Loan<'static, [u8]> = match first {
+        Ok(loan) => loan,
+        Err(Stop::NotNow) => {
+            port.persist(py, Way::Out, patience, |slice| lender.loan_timeout(len, slice).map_err(Stop::from))?
+        }
+        Err(stop) => return Err(stop.raise(py, Way::Out)),
+    };
+    layout.write_structure(&mut loan);
+    let start = loan[layout.payload(0)].as_mut_ptr();
+    // The dimensions as the reader has them.
+    let mut reader = Reader::new(&loan).map_err(crate::decode::malformed)?;
+    let Some(Event::Array(described)) = reader.event().map_err(crate::decode::malformed)? else {
+        return Err(PyRuntimeError::new_err("an array that is none"));
+    };
+    let ground = Bound::new(py, Ground { _ring: port.ring().clone() })?.into_any();
+    // SAFETY: the layout made room for as many bytes; the mapping lives as long as the sender.
+    let array = unsafe { numpy::array(py, &dtype, described.shape, Order::C, true, Place::Of(start, ground)) }?;
+    Ok(Loan { lent: Mutex::new(Some(Lent { loan, sender })), array: array.unbind() })
+}
+
+impl Loan {
+    fn end(&self, py: Python<'_>) -> Option<Lent> {
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if lent.is_some() {
+            // The name of the `with` block outlives it; the slot is somebody else's now.
+            numpy::forbid_writing(self.array.bind(py));
+        }
+        lent
+    }
+}
+
+#[pymethods]
+impl Loan {
+    #[getter]
+    fn array<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.array.bind(py).clone()
+    }
+
+    fn commit(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(Lent { loan, sender }) = self.end(py) else {
+            return Err(PyValueError::new_err("the loan is over"));
+        };
+        let done = loan.commit().map_err(Stop::from);
+        drop(sender);
+        done.map_err(|stop| stop.raise(py, Way::Out))
+    }
+
+    fn abort(&self, py: Python<'_>) {
+        drop(self.end(py));
+    }
+
+    fn __enter__<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.array(py)
+    }
+
+    fn __exit__(&self, class: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _trace: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = class.py();
+        if !class.is_none() {
+            self.abort(py);
+            return Ok(());
+        }
+        let is_over = self.lent.lock().unwrap_or_else(PoisonError::into_inner).is_none();
+        if is_over { Ok(()) } else { self.commit(py) }
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let facts = self.array.bind(py);
+        format!("<ringmail.Loan of shape {:?}>", Facts::of(facts).shape)
+    }
+}

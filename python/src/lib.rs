@@ -1,0 +1,48 @@
+//! `ringmail._native`: the Python package's part in Rust.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi` |
+//! | `exchange.rs` | putting and getting: what the classes have in common |
+//! | `port.rs`, `patience.rs` | joining, waiting, signals, and who is told of a death |
+//! | `encode.rs`, `fill.rs` | values into slots, one copy |
+//! | `decode.rs`, `held.rs`, `warm.rs` | slots into values: views, or copies into warm memory |
+//! | `numpy.rs` | arrays and dtypes, as NumPy has them in memory |
+//! | `errors.rs` | every exception |
+
+mod decode;
+mod encode;
+mod ends;
+mod errors;
+mod exchange;
+mod fill;
+mod held;
+mod lend;
+mod message;
+mod numpy;
+mod patience;
+mod port;
+mod queue;
+mod ring;
+mod warm;
+
+/// The native part of the package.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::ends::{Receiver, Sender};
+    #[pymodule_export]
+    use super::errors::Disconnected;
+    #[pymodule_export]
+    use super::held::View;
+    #[pymodule_export]
+    use super::lend::Loan;
+    #[pymodule_export]
+    use super::message::Message;
+    #[pymodule_export]
+    use super::queue::QueueCore;
+    #[pymodule_export]
+    use super::ring::Ring;
+    #[pymodule_export]
+    use super::warm::keep_warm;
+}

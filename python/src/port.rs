@@ -1,0 +1,203 @@
+//! A ring as one Python object has it: which sides it has joined, and how its calls wait.
+//!
+//! A side is joined by its first use, so that whoever merely passes a queue on counts neither as sender nor as receiver.
+//!
+//! # Waiting
+//!
+//! Every call tries once. If that misses, it lets the interpreter go and waits in slices of [`SLICE`](crate::patience::SLICE);
+//! after each it looks at signals, which is how Ctrl-C gets through, and at who has died.
+//!
+//! # Who is told of a death
+//!
+//! A plain ring says `Disconnected` when the other side is gone, whether it left or died. A *supervised* one (a `Queue`) never
+//! does, because the next process may just be starting, as in a pool. There a call is told when somebody of the
+//! other side has died, nobody of it lives, and the call would have to wait: once for each death, then it waits for a successor.
+//!
+//! # Forks
+//!
+//! The locks here are only taken by threads that are attached to the interpreter, and none is held while it is let go; a
+//! fork from Python therefore never copies one that is taken.
+
+use crate::errors::{self, Stop, Way};
+use crate::patience::Patience;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use ringmail::mpmc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A ring of bytes.
+pub type Ring = mpmc::Ring<[u8]>;
+/// Its sending side.
+pub type Sender = mpmc::Sender<[u8]>;
+/// Its receiving side.
+pub type Receiver = mpmc::Receiver<[u8]>;
+
+/// Above this many bytes a copy is made without the interpreter.
+pub const LARGE: usize = 64 * 1024;
+
+/// How often the dead are looked for.
+const ROUNDS: Duration = Duration::from_millis(200);
+
+/// A side that may be joined: not yet, by this handle, or never again.
+enum Side<T> {
+    Idle,
+    Joined(Arc<T>),
+    Closed,
+}
+
+/// What is known of the dead of a supervised ring.
+#[derive(Default)]
+struct Obituaries {
+    looked: Option<Instant>,
+    /// Which dead processes were told of, and when.
+    told: HashMap<u32, Instant>,
+}
+
+/// A ring and the sides of it that this object has.
+pub struct Port {
+    ring: Ring,
+    supervised: bool,
+    sender: Mutex<Side<Sender>>,
+    receiver: Mutex<Side<Receiver>>,
+    obituaries: Mutex<Obituaries>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Port {
+    /// A port that has joined nothing yet.
+    pub fn new(ring: Ring, supervised: bool) -> Self {
+        let obituaries = Mutex::default();
+        Self { ring, supervised, sender: Mutex::new(Side::Idle), receiver: Mutex::new(Side::Idle), obituaries }
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The sending side, joined by now.
+    #[inline]
+    pub fn sender(&self) -> PyResult<Arc<Sender>> {
+        joined(&self.sender, || self.ring.sender())
+    }
+
+    /// The receiving side, joined by now.
+    #[inline]
+    pub fn receiver(&self) -> PyResult<Arc<Receiver>> {
+        joined(&self.receiver, || self.ring.receiver())
+    }
+
+    /// Leaves both sides for good. A call that is waiting finishes first.
+    pub fn close(&self) {
+        // Dropped outside of the lock: leaving wakes others.
+        let sender = std::mem::replace(&mut *lock(&self.sender), Side::Closed);
+        let receiver = std::mem::replace(&mut *lock(&self.receiver), Side::Closed);
+        drop((sender, receiver));
+    }
+
+    /// As [`close`](Self::close), but the ring is to see a process die when this one ends: nothing is laid down in order.
+    pub fn abandon(&self) {
+        std::mem::forget(std::mem::replace(&mut *lock(&self.sender), Side::Closed));
+        std::mem::forget(std::mem::replace(&mut *lock(&self.receiver), Side::Closed));
+    }
+
+    /// Whether this object was closed.
+    pub fn is_closed(&self) -> bool {
+        matches!(*lock(&self.sender), Side::Closed)
+    }
+
+    /// Messages that nobody has acknowledged.
+    pub fn backlog(&self) -> usize {
+        match &*lock(&self.receiver) {
+            Side::Joined(receiver) => return receiver.len(),
+            Side::Idle | Side::Closed => {}
+        }
+        match &*lock(&self.sender) {
+            Side::Joined(sender) => sender.len(),
+            Side::Idle | Side::Closed => self.ring.stats().backlog,
+        }
+    }
+
+    /// Goes on with an operation that missed once: waits, signals, deaths.
+    #[cold]
+    #[inline(never)]
+    pub fn persist<T: Send>(
+        &self,
+        py: Python<'_>,
+        way: Way,
+        patience: Patience,
+        attempt: impl Fn(Duration) -> Result<T, Stop> + Sync,
+    ) -> PyResult<T> {
+        let began = Instant::now();
+        let attempt = &attempt;
+        loop {
+            let Some(slice) = patience.slice() else {
+                self.mourn(way, began)?;
+                return Err(errors::not_now(py, way));
+            };
+            match py.detach(|| attempt(slice)) {
+                Err(Stop::NotNow) => {}
+                Err(stop) => return Err(stop.raise(py, way)),
+                Ok(done) => return Ok(done),
+            }
+            py.check_signals()?;
+            self.mourn(way, began)?;
+        }
+    }
+
+    /// In a supervised ring: an error if the other side died since `began`, or has not been told of yet, and nobody of it lives.
+    fn mourn(&self, way: Way, began: Instant) -> PyResult<()> {
+        if !self.supervised {
+            return Ok(());
+        }
+        let mut obituaries = lock(&self.obituaries);
+        let now = Instant::now();
+        if obituaries.looked.is_some_and(|looked| now.duration_since(looked) < ROUNDS) {
+            return Ok(());
+        }
+        obituaries.looked = Some(now);
+        let participants = self.ring.stats().participants;
+        let peers = participants.iter().filter(|peer| match way {
+            Way::Out => peer.receivers > 0,
+            Way::In => peer.senders > 0,
+        });
+        let (living, dead): (Vec<_>, Vec<_>) = peers.partition(|peer| peer.alive);
+        for peer in &living {
+            obituaries.told.remove(&peer.pid);
+        }
+        if !living.is_empty() {
+            return Ok(());
+        }
+        for peer in dead {
+            let told = *obituaries.told.entry(peer.pid).or_insert(now);
+            if told >= began {
+                // The others who are waiting are to be told as well.
+                obituaries.looked = None;
+                let side = if way == Way::Out { "receiver" } else { "sender" };
+                return Err(errors::disconnected(&format!("the last {side}, process {}, died", peer.pid)));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn joined<T, E>(side: &Mutex<Side<T>>, join: impl FnOnce() -> Result<T, E>) -> PyResult<Arc<T>>
+where
+    E: Into<ringmail::JoinError>,
+{
+    let mut side = lock(side);
+    match &*side {
+        Side::Joined(handle) => return Ok(Arc::clone(handle)),
+        Side::Closed => return Err(PyValueError::new_err("it is closed")),
+        Side::Idle => {}
+    }
+    let handle = Arc::new(join().map_err(|error| errors::join(error.into()))?);
+    *side = Side::Joined(Arc::clone(&handle));
+    Ok(handle)
+}

@@ -1,0 +1,309 @@
+//! `Ring`: named rings between unrelated processes, and the figures of any ring.
+
+use crate::ends::{Receiver, Sender};
+use crate::errors;
+use crate::port::{self, Port};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use ringmail::{Options, Redelivery, Stats};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// What a ring is to be like, as keyword arguments say it.
+pub struct Wishes {
+    /// Slots.
+    pub capacity: usize,
+    /// Longest message in bytes.
+    pub max_message_bytes: usize,
+    /// Processes at once.
+    pub participants: u32,
+    /// How often an unacknowledged message is delivered again; without bound if `None`.
+    pub redelivery: Option<u32>,
+    /// Whether absence of peers is not the end.
+    pub keep_open: bool,
+    /// Bytes that stay with the ring.
+    pub retain_bytes: Option<usize>,
+    /// Seconds to spin.
+    pub spin: Option<f64>,
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Whether to touch all memory at once.
+    pub prefault: bool,
+}
+
+impl Wishes {
+    /// As the library takes them.
+    pub fn options(&self) -> PyResult<Options> {
+        let mut options = Options::new()
+            .capacity(self.capacity)
+            .max_len(self.max_message_bytes)
+            .participants(self.participants)
+            .redelivery(self.redelivery.map_or(Redelivery::Always, Redelivery::AtMost))
+            .keep_open(self.keep_open)
+            .prefault(self.prefault);
+        if let Some(bytes) = self.retain_bytes {
+            options = options.retain(bytes);
+        }
+        if let Some(seconds) = self.spin {
+            let time = Duration::try_from_secs_f64(seconds)
+                .map_err(|error| PyValueError::new_err(format!("spin({seconds}): {error}")))?;
+            options = options.spin(time);
+        }
+        if let Some(bits) = self.mode {
+            options = options.mode(bits);
+        }
+        Ok(options)
+    }
+}
+
+/// Address space that a ring takes when nobody says how long its messages get: a process has 128 TiB.
+const RESERVE: usize = 4 << 40;
+
+/// Bodies that a ring has beyond its slots, at most.
+const SPARE: usize = 1024;
+
+/// The longest message in bytes where nobody says: what [`RESERVE`] has room for, 64 MiB to 16 GiB.
+fn longest(capacity: usize) -> usize {
+    let share = RESERVE / capacity.saturating_add(SPARE).max(1);
+    // Whole megabytes, which are easier to talk about.
+    (share & !((1 << 20) - 1)).clamp(64 << 20, 16 << 30)
+}
+
+/// The longest message in bytes that a ring is made for: what was asked for, but at least two pages. Below that the library
+/// packs slots so densely that arrays in them are not aligned to 64 bytes.
+pub fn room(asked: Option<usize>, capacity: usize) -> usize {
+    asked.map_or_else(|| longest(capacity), |bytes| if bytes == 0 { 0 } else { bytes.max(8192) })
+}
+
+/// Opens a ring behind a number that another object may own: it is duplicated.
+pub fn from_fd(fd: i32) -> PyResult<port::Ring> {
+    if fd < 0 {
+        return Err(PyValueError::new_err(format!("not a file descriptor: {fd}")));
+    }
+    // SAFETY: borrowed for the duration of `dup`, which says so if there is no such descriptor.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    let owned: OwnedFd = borrowed.try_clone_to_owned()?;
+    port::Ring::from_fd(owned).map_err(errors::open)
+}
+
+/// A ring that this process has open. It takes no part itself: senders and receivers do.
+#[pyclass(frozen, module = "ringmail")]
+pub struct Ring {
+    ring: port::Ring,
+}
+
+impl From<port::Ring> for Ring {
+    fn from(ring: port::Ring) -> Self {
+        Self { ring }
+    }
+}
+
+#[pymethods]
+impl Ring {
+    #[staticmethod]
+    #[pyo3(signature = (name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
+                        keep_open=false, retain_bytes=None, spin=None, mode=None, prefault=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn create(
+        name: &str,
+        capacity: usize,
+        max_message_bytes: Option<usize>,
+        participants: u32,
+        redelivery: Option<u32>,
+        keep_open: bool,
+        retain_bytes: Option<usize>,
+        spin: Option<f64>,
+        mode: Option<u32>,
+        prefault: bool,
+    ) -> PyResult<Self> {
+        let max_message_bytes = room(max_message_bytes, capacity);
+        let wishes = Wishes {
+            capacity,
+            max_message_bytes,
+            participants,
+            redelivery,
+            keep_open,
+            retain_bytes,
+            spin,
+            mode,
+            prefault,
+        };
+        Ok(port::Ring::create(name, &wishes.options()?).map_err(errors::open)?.into())
+    }
+
+    #[staticmethod]
+    fn open(name: &str) -> PyResult<Self> {
+        Ok(port::Ring::open(name).map_err(errors::open)?.into())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
+                        keep_open=false, retain_bytes=None, spin=None, mode=None, prefault=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn open_or_create(
+        name: &str,
+        capacity: usize,
+        max_message_bytes: Option<usize>,
+        participants: u32,
+        redelivery: Option<u32>,
+        keep_open: bool,
+        retain_bytes: Option<usize>,
+        spin: Option<f64>,
+        mode: Option<u32>,
+        prefault: bool,
+    ) -> PyResult<Self> {
+        let max_message_bytes = room(max_message_bytes, capacity);
+        let wishes = Wishes {
+            capacity,
+            max_message_bytes,
+            participants,
+            redelivery,
+            keep_open,
+            retain_bytes,
+            spin,
+            mode,
+            prefault,
+        };
+        Ok(port::Ring::open_or_create(name, &wishes.options()?).map_err(errors::open)?.into())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
+                        keep_open=false, retain_bytes=None, spin=None, prefault=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn anonymous(
+        capacity: usize,
+        max_message_bytes: Option<usize>,
+        participants: u32,
+        redelivery: Option<u32>,
+        keep_open: bool,
+        retain_bytes: Option<usize>,
+        spin: Option<f64>,
+        prefault: bool,
+    ) -> PyResult<Self> {
+        let max_message_bytes = room(max_message_bytes, capacity);
+        let wishes = Wishes {
+            capacity,
+            max_message_bytes,
+            participants,
+            redelivery,
+            keep_open,
+            retain_bytes,
+            spin,
+            mode: None,
+            prefault,
+        };
+        Ok(port::Ring::anonymous(&wishes.options()?).map_err(errors::open)?.into())
+    }
+
+    #[staticmethod]
+    #[pyo3(name = "from_fd")]
+    fn of_fd(fd: i32) -> PyResult<Self> {
+        Ok(from_fd(fd)?.into())
+    }
+
+    #[staticmethod]
+    fn unlink(name: &str) -> PyResult<()> {
+        ringmail::unlink(name).map_err(errors::open)
+    }
+
+    #[staticmethod]
+    fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
+        let names = PyList::empty(py);
+        for listed in ringmail::list().map_err(errors::open)? {
+            names.append(&listed.name)?;
+        }
+        Ok(names)
+    }
+
+    #[pyo3(signature = (*, lazy=false))]
+    fn sender(&self, lazy: bool) -> PyResult<Sender> {
+        let port = Port::new(self.ring.clone(), false);
+        if !lazy {
+            port.sender()?;
+        }
+        Ok(Sender::new(port))
+    }
+
+    #[pyo3(signature = (*, allow_pickle=true, lazy=false))]
+    fn receiver(&self, allow_pickle: bool, lazy: bool) -> PyResult<Receiver> {
+        let port = Port::new(self.ring.clone(), false);
+        if !lazy {
+            port.receiver()?;
+        }
+        Ok(Receiver::new(port, allow_pickle))
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        stats(py, &self.ring.stats())
+    }
+
+    fn recover<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let done = self.ring.recover().map_err(errors::join)?;
+        let dict = PyDict::new(py);
+        dict.set_item("participants", done.participants)?;
+        dict.set_item("reaped", done.reaped)?;
+        dict.set_item("returned", done.returned)?;
+        dict.set_item("dropped", done.dropped)?;
+        Ok(dict)
+    }
+
+    fn close(&self, py: Python<'_>) {
+        py.detach(|| self.ring.close());
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.ring.is_closed()
+    }
+
+    #[getter]
+    fn capacity(&self) -> usize {
+        self.ring.capacity()
+    }
+
+    #[getter]
+    fn max_message_bytes(&self) -> usize {
+        self.ring.max_len()
+    }
+
+    fn fileno(&self) -> i32 {
+        self.ring.as_fd().as_raw_fd()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ringmail.Ring capacity={} max_message_bytes={}>", self.ring.capacity(), self.ring.max_len())
+    }
+}
+
+/// A ring's figures as a dictionary.
+pub fn stats<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("capacity", stats.capacity)?;
+    dict.set_item("max_message_bytes", stats.max_len)?;
+    dict.set_item("backlog", stats.backlog)?;
+    dict.set_item("held", stats.held)?;
+    dict.set_item("sent", stats.sent)?;
+    dict.set_item("received", stats.received)?;
+    dict.set_item("acked", stats.acked)?;
+    dict.set_item("redelivered", stats.redelivered)?;
+    dict.set_item("rejected", stats.rejected)?;
+    dict.set_item("dropped", stats.dropped)?;
+    dict.set_item("reaped", stats.reaped)?;
+    dict.set_item("segment_bytes", stats.segment_len)?;
+    dict.set_item("committed_bytes", stats.committed)?;
+    dict.set_item("in_use_bytes", stats.in_use)?;
+    dict.set_item("closed", stats.closed)?;
+    let participants = PyList::empty(py);
+    for peer in &stats.participants {
+        let entry = PyDict::new(py);
+        entry.set_item("pid", peer.pid)?;
+        entry.set_item("senders", peer.senders)?;
+        entry.set_item("receivers", peer.receivers)?;
+        entry.set_item("alive", peer.alive)?;
+        participants.append(entry)?;
+    }
+    dict.set_item("participants", participants)?;
+    Ok(dict)
+}

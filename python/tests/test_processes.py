@@ -1,0 +1,386 @@
+"""Queues and pairs between processes: every start method, deaths, Ctrl-C, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from multiprocessing.context import BaseContext
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ringmail
+
+
+def echo(inbox: ringmail.Queue, outbox: ringmail.Queue) -> None:
+    while (value := inbox.get()) is not None:
+        outbox.put((os.getpid(), value))
+
+
+def test_queues_are_arguments(context: BaseContext) -> None:
+    inbox: ringmail.Queue = ringmail.Queue(4, ctx=context)
+    outbox: ringmail.Queue = ringmail.Queue(ctx=context)
+    workers = [context.Process(target=echo, args=(inbox, outbox)) for _ in range(2)]  # type: ignore[attr-defined]
+    for worker in workers:
+        worker.start()
+    for number in range(50):
+        inbox.put(np.full(1000, number))
+    seen = [outbox.get(timeout=30) for _ in range(50)]
+    for _ in workers:
+        inbox.put(None)
+    for worker in workers:
+        worker.join(30)
+        assert worker.exitcode == 0
+    assert sorted(int(array[0]) for _, array in seen) == list(range(50))
+    assert {pid for pid, _ in seen} <= {worker.pid for worker in workers}
+    with pytest.raises(ringmail.Empty):
+        outbox.get_nowait()
+
+
+def produce(sender: ringmail.Sender, count: int) -> None:
+    with sender:
+        for number in range(count):
+            sender.put({"n": number, "a": np.arange(number % 50)})
+
+
+def consume(receiver: ringmail.Receiver, out: ringmail.Sender) -> None:
+    with out:
+        out.put(sum(message["n"] for message in receiver))
+
+
+def test_both_ends_of_a_pair_travel(context: BaseContext) -> None:
+    sender, receiver = ringmail.pair(5)
+    out, result = ringmail.pair(1)
+    processes = [
+        context.Process(target=produce, args=(sender, 500)),  # type: ignore[attr-defined]
+        context.Process(target=consume, args=(receiver, out)),  # type: ignore[attr-defined]
+    ]
+    for process in processes:
+        process.start()
+    assert result.get(timeout=30) == sum(range(500))
+    for process in processes:
+        process.join(30)
+        assert process.exitcode == 0
+    with pytest.raises(ringmail.Disconnected):
+        result.get(timeout=10)
+
+
+def hand_over(carrier: ringmail.Queue) -> None:
+    queue, sender = carrier.get(timeout=20)
+    queue.put("by another queue")
+    sender.put(np.arange(3))
+    sender.wait_for_all_ack(20)
+
+
+def test_handles_travel_through_a_queue(context: BaseContext) -> None:
+    carrier: ringmail.Queue = ringmail.Queue(2)
+    queue: ringmail.Queue = ringmail.Queue(2)
+    sender, receiver = ringmail.pair(2)
+    process = context.Process(target=hand_over, args=(carrier,))  # type: ignore[attr-defined]
+    process.start()
+    carrier.put((queue, sender))
+    assert queue.get(timeout=30) == "by another queue"
+    assert receiver.get(timeout=30).tolist() == [0, 1, 2]
+    process.join(30)
+    assert process.exitcode == 0
+
+
+_given: ringmail.Queue | None = None
+
+
+def initialise(queue: ringmail.Queue) -> None:
+    global _given
+    _given = queue
+
+
+def work(number: int) -> int:
+    assert _given is not None
+    _given.put(number)
+    return number * number
+
+
+def test_pools_and_executors(context: BaseContext) -> None:
+    queue: ringmail.Queue = ringmail.Queue()
+    with context.Pool(2, initialise, (queue,)) as pool:
+        assert pool.map(work, range(20)) == [n * n for n in range(20)]
+    assert sorted(queue.get(timeout=5) for _ in range(20)) == list(range(20))
+    with concurrent.futures.ProcessPoolExecutor(
+        2, mp_context=context, initializer=initialise, initargs=(queue,)
+    ) as executor:
+        assert list(executor.map(work, range(20))) == [n * n for n in range(20)]
+    assert sorted(queue.get(timeout=5) for _ in range(20)) == list(range(20))
+
+
+def one_result(queue: ringmail.Queue, delay: float) -> None:
+    time.sleep(delay)
+    queue.put(os.getpid())
+
+
+def test_producers_that_end_in_order_are_no_disconnection(context: BaseContext) -> None:
+    """As in a pool: the first is done and gone before the second has begun."""
+    queue: ringmail.Queue = ringmail.Queue()
+    workers = [context.Process(target=one_result, args=(queue, delay)) for delay in (0.0, 0.6)]  # type: ignore[attr-defined]
+    workers[0].start()
+    assert queue.get() == workers[0].pid
+    workers[0].join(30)
+    workers[1].start()
+    assert queue.get() == workers[1].pid
+    workers[1].join(30)
+
+
+def put_for_ever(queue: Any) -> None:
+    number = 0
+    while True:
+        queue.put(number)
+        number += 1
+
+
+def get_for_ever(queue: Any) -> None:
+    while True:
+        queue.get()
+
+
+def wait_until(condition: Any, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def test_a_killed_producer_is_told_and_replaced(context: BaseContext) -> None:
+    queue: ringmail.Queue = ringmail.Queue(16)
+    for _ in range(2):
+        producer = context.Process(target=put_for_ever, args=(queue,))  # type: ignore[attr-defined]
+        producer.start()
+        for _ in range(100):
+            queue.get(timeout=30)
+        producer.kill()
+        producer.join()
+        start = time.monotonic()
+        with pytest.raises(ringmail.Disconnected, match=f"process {producer.pid}, died"):
+            while True:
+                queue.get()
+        assert time.monotonic() - start < 1
+        with pytest.raises(ringmail.Empty):
+            queue.get(timeout=0.3)
+
+
+def test_a_killed_consumer_is_told_and_replaced(context: BaseContext) -> None:
+    queue: ringmail.Queue = ringmail.Queue(16)
+    for _ in range(2):
+        consumer = context.Process(target=get_for_ever, args=(queue,))  # type: ignore[attr-defined]
+        consumer.start()
+        for number in range(100):
+            queue.put(number, timeout=30)
+        wait_until(queue.empty)
+        consumer.kill()
+        consumer.join()
+        start = time.monotonic()
+        with pytest.raises(ringmail.Disconnected, match=f"process {consumer.pid}, died"):
+            while True:
+                queue.put("x")
+        assert time.monotonic() - start < 1
+        with pytest.raises(ringmail.Full):
+            queue.put("x", timeout=0.3)
+
+
+def test_polling_is_told_too(context: BaseContext) -> None:
+    queue: ringmail.Queue = ringmail.Queue(16)
+    producer = context.Process(target=put_for_ever, args=(queue,))  # type: ignore[attr-defined]
+    producer.start()
+    queue.get(timeout=30)
+    producer.kill()
+    producer.join()
+    end = time.monotonic() + 1
+    with pytest.raises(ringmail.Disconnected):
+        while time.monotonic() < end:
+            try:
+                queue.get_nowait()
+            except ringmail.Empty:
+                pass
+
+
+def fail(queue: ringmail.Queue) -> None:
+    queue.put("before")
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    raise RuntimeError("on purpose")
+
+
+def test_a_producer_that_fails_is_told(context: BaseContext) -> None:
+    queue: ringmail.Queue = ringmail.Queue(16)
+    producer = context.Process(target=fail, args=(queue,))  # type: ignore[attr-defined]
+    producer.start()
+    assert queue.get(timeout=30) == "before"
+    with pytest.raises(ringmail.Disconnected):
+        queue.get(timeout=10)
+    producer.join()
+
+
+def test_the_end_of_a_pair_is_told_when_the_sender_is_killed(context: BaseContext) -> None:
+    sender, receiver = ringmail.pair(16)
+    producer = context.Process(target=put_for_ever, args=(sender,))  # type: ignore[attr-defined]
+    producer.start()
+    receiver.get(timeout=30)
+    producer.kill()
+    producer.join()
+    start = time.monotonic()
+    for _ in receiver:
+        pass
+    assert time.monotonic() - start < 1
+    # A successor carries on.
+    producer = context.Process(target=put_for_ever, args=(sender,))  # type: ignore[attr-defined]
+    producer.start()
+    wait_until(lambda: receiver.qsize() > 0)
+    assert receiver.get(timeout=10) == 0
+    producer.kill()
+    producer.join()
+
+
+def hold(receiver: ringmail.Receiver, ready: ringmail.Sender) -> None:
+    message = receiver.recv()
+    array = message.array()
+    ready.put(float(array.sum()))
+    time.sleep(60)
+
+
+def test_what_a_killed_receiver_held_comes_again(context: BaseContext) -> None:
+    sender, receiver = ringmail.pair(1)
+    ready, told = ringmail.pair(1)
+    sender.put(np.arange(1000))
+    holder = context.Process(target=hold, args=(receiver, ready))  # type: ignore[attr-defined]
+    holder.start()
+    assert told.get(timeout=30) == 499500
+    holder.kill()
+    holder.join()
+    with receiver.recv(timeout=10) as message:
+        assert message.redelivered == 1 and message.array().sum() == 499500
+
+
+INTERRUPTED = """
+import sys, time, threading, os, signal, ringmail
+queue = ringmail.Queue(1)
+sender, receiver = ringmail.pair(1)
+if sys.argv[1] == "get":
+    call = queue.get
+elif sys.argv[1] == "put":
+    queue.put(1)
+    call = lambda: queue.put(2)
+elif sys.argv[1] == "recv":
+    call = receiver.recv
+elif sys.argv[1] == "ack":
+    sender.put(1)
+    call = sender.wait_for_all_ack
+elif sys.argv[1] == "loan":
+    queue.put(1)
+    call = lambda: queue.loan(5, "f4")
+else:
+    call = lambda: list(receiver)
+def interrupt():
+    time.sleep(0.3)
+    global start
+    start = time.monotonic()
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()
+try:
+    call()
+except KeyboardInterrupt:
+    print(time.monotonic() - start)
+"""
+
+
+@pytest.mark.parametrize("call", ["get", "put", "recv", "ack", "loan", "iterate"])
+def test_ctrl_c(call: str) -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED, call], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.1
+
+
+def test_forked_in_the_middle() -> None:
+    """A child that uses its parent's handle is a participant of its own."""
+    queue: ringmail.Queue = ringmail.Queue(8)
+    queue.put("parent")
+    child = os.fork()
+    if child == 0:
+        try:
+            queue.put(("child", queue.get(timeout=5)))
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert queue.get(timeout=5) == ("child", "parent")
+    queue.put("on")
+    assert queue.get(timeout=5) == "on"
+
+
+ENDS = """
+import multiprocessing as mp, ringmail, threading, time, numpy as np
+def child(q):
+    q.put(np.zeros(100000)); q.put("unread")
+if __name__ == "__main__":
+    q = ringmail.Queue(4)
+    threading.Thread(target=q.get, daemon=True).start()
+    p = mp.get_context("{method}").Process(target=child, args=(q,))
+    p.start(); p.join()
+    held = q.recv()
+    array = held.value()
+    threading.Thread(target=lambda: ringmail.Queue(1).get(), daemon=True).start()
+    time.sleep(0.2)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_the_end_of_the_interpreter(method: str, tmp_path: Any) -> None:
+    """With messages unread, held and waited for; nothing hangs and nothing is said."""
+    script = tmp_path / "ends.py"
+    script.write_text(textwrap.dedent(ENDS.format(method=method)))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+MASSACRE = """
+import os, sys, ringmail, multiprocessing as mp, time
+def put_for_ever(q):
+    while True: q.put(b"x" * 5000)
+def get_for_ever(q):
+    while True: q.get()
+if __name__ == "__main__":
+    q = ringmail.Queue(16)
+    ctx = mp.get_context("fork")
+    for target in (put_for_ever, get_for_ever) * 2:
+        ctx.Process(target=target, args=(q,)).start()
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_nothing_is_left_when_all_are_killed(tmp_path: Any) -> None:
+    before = set(os.listdir("/dev/shm"))
+    script = tmp_path / "massacre.py"
+    script.write_text(MASSACRE)
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        time.sleep(0.3)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert set(os.listdir("/dev/shm")) <= before
+
+
+def test_waiting_costs_nothing() -> None:
+    queue: ringmail.Queue = ringmail.Queue(1)
+    thread = threading.Thread(target=wait_quietly, args=(queue,))
+    thread.start()
+    start = time.process_time()
+    thread.join()
+    assert time.process_time() - start < 0.1
+
+
+def wait_quietly(queue: ringmail.Queue) -> None:
+    with pytest.raises(ringmail.Empty):
+        queue.get(timeout=1.0)

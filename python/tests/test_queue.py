@@ -1,0 +1,302 @@
+"""``Queue`` by the documented behaviour of ``multiprocessing.Queue``, and what it adds."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue as std
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import ringmail
+
+
+def test_first_in_first_out() -> None:
+    queue: ringmail.Queue[int] = ringmail.Queue()
+    for number in range(3000):
+        queue.put(number)
+    assert queue.qsize() == 3000
+    assert [queue.get() for _ in range(3000)] == list(range(3000))
+    assert queue.empty() and queue.qsize() == 0
+
+
+def test_maxsize_is_exact() -> None:
+    queue: ringmail.Queue = ringmail.Queue(3)
+    assert queue.maxsize == 3 and not queue.full()
+    for number in range(3):
+        queue.put_nowait(number)
+    assert queue.full() and queue.qsize() == 3
+    with pytest.raises(std.Full):
+        queue.put_nowait(3)
+    with pytest.raises(ringmail.Full):
+        queue.put(3, False)
+    start = time.monotonic()
+    with pytest.raises(std.Full):
+        queue.put(3, True, 0.1)
+    assert 0.09 < time.monotonic() - start < 2
+    assert queue.get() == 0
+    queue.put(3, timeout=1)
+    assert [queue.get_nowait() for _ in range(3)] == [1, 2, 3]
+
+
+def test_empty() -> None:
+    queue: ringmail.Queue = ringmail.Queue(3)
+    for call in (queue.get_nowait, lambda: queue.get(False), lambda: queue.get(block=False, timeout=9),
+                 lambda: queue.get(timeout=0), lambda: queue.get(timeout=-1)):  # fmt: skip
+        with pytest.raises(std.Empty):
+            call()
+    start = time.monotonic()
+    with pytest.raises(ringmail.Empty):
+        queue.get(timeout=0.12)
+    assert 0.1 < time.monotonic() - start < 2
+    with pytest.raises(ValueError, match="timeout"):
+        queue.get(timeout=float("nan"))
+
+
+def test_infinite_timeout_waits() -> None:
+    queue: ringmail.Queue = ringmail.Queue(3)
+    threading.Timer(0.2, queue.put, ("late",)).start()
+    assert queue.get(timeout=float("inf")) == "late"
+
+
+def test_close() -> None:
+    queue: ringmail.Queue = ringmail.Queue(3)
+    with pytest.raises(AssertionError):
+        queue.join_thread()
+    queue.put(1)
+    queue.cancel_join_thread()
+    queue.close()
+    queue.close()
+    queue.join_thread()
+    for call in (lambda: queue.put(1), queue.get, queue.qsize, queue.empty, queue.full):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+    with pytest.raises(ValueError):
+        pickle.dumps(queue)
+
+
+def test_a_waiting_get_lets_other_threads_run() -> None:
+    queue: ringmail.Queue = ringmail.Queue(1)
+    got: list[object] = []
+    thread = threading.Thread(target=lambda: got.append(queue.get()))
+    thread.start()
+    time.sleep(0.1)
+    queue.put("x")
+    thread.join(5)
+    assert got == ["x"]
+
+
+def test_a_waiting_put_lets_other_threads_run() -> None:
+    queue: ringmail.Queue = ringmail.Queue(1)
+    queue.put(1)
+    thread = threading.Thread(target=queue.put, args=(np.zeros(100_000),))
+    thread.start()
+    time.sleep(0.1)
+    assert queue.get() == 1
+    assert queue.get(timeout=5).shape == (100_000,)
+    thread.join(5)
+
+
+def test_threads_on_both_sides() -> None:
+    queue: ringmail.Queue[int] = ringmail.Queue(7)
+    totals: list[int] = []
+
+    def consume() -> None:
+        total = 0
+        while (number := queue.get()) >= 0:
+            total += number
+        totals.append(total)
+
+    def produce(start: int) -> None:
+        for number in range(start, start + 2000):
+            queue.put(number)
+
+    consumers = [threading.Thread(target=consume) for _ in range(3)]
+    producers = [threading.Thread(target=produce, args=(start,)) for start in (0, 2000, 4000)]
+    for thread in consumers + producers:
+        thread.start()
+    for thread in producers:
+        thread.join()
+    for _ in consumers:
+        queue.put(-1)
+    for thread in consumers:
+        thread.join()
+    assert sum(totals) == sum(range(6000))
+
+
+def test_many() -> None:
+    queue: ringmail.Queue = ringmail.Queue(5)
+    assert queue.put_many(range(9), timeout=0) == 5
+    assert queue.put_many([], block=False) == 0
+    with pytest.raises(std.Full):
+        queue.put_many([1], block=False)
+    assert queue.get_many(3) == [0, 1, 2]
+    assert queue.get_many(100, timeout=1) == [3, 4]
+    with pytest.raises(std.Empty):
+        queue.get_many(1, block=False)
+    assert queue.get_many(0) == []
+
+
+def test_get_many_keeps_what_came_before_an_error() -> None:
+    queue: ringmail.Queue = ringmail.Queue(5, allow_pickle=False)
+    queue.put_many([1, 2, object(), 3])
+    with pytest.raises(pickle.UnpicklingError) as told:
+        queue.get_many(10)
+    assert told.value.received == [1, 2]  # type: ignore[attr-defined]
+    assert queue.get_many(10) == [3]
+
+
+def test_too_large_names_the_option() -> None:
+    queue: ringmail.Queue = ringmail.Queue(2, max_message_bytes=100_000)
+    with pytest.raises(ValueError, match="max_message_bytes"):
+        queue.put(bytes(100_001))
+    queue.put(bytes(99_000))
+    assert len(queue.get()) == 99_000
+
+
+def test_defaults_have_room() -> None:
+    queue: ringmail.Queue = ringmail.Queue()
+    assert queue.capacity == 4096 and queue.max_message_bytes >= 512 << 20
+    assert ringmail.Queue(4).max_message_bytes >= 2 << 30
+    many = [ringmail.Queue() for _ in range(20)]
+    assert all(queue.empty() for queue in many)
+
+
+def test_bad_sizes_are_value_errors() -> None:
+    with pytest.raises(ValueError, match="capacity"):
+        ringmail.Queue(1 << 30, max_message_bytes=10_000)
+    with pytest.raises(ValueError, match="max_len"):
+        ringmail.Queue(1, max_message_bytes=1 << 50)
+    with pytest.raises(TypeError):
+        ringmail.Queue("3")  # type: ignore[arg-type]
+
+
+def test_one_copy_of_what_changes_later() -> None:
+    queue: ringmail.Queue = ringmail.Queue(2)
+    array = np.ones(1000)
+    queue.put(array)
+    array[:] = 2
+    got = queue.get()
+    assert got.sum() == 1000
+    got[:] = 3
+    assert got.flags.writeable and got.base is None
+
+
+def test_get_into() -> None:
+    queue: ringmail.Queue = ringmail.Queue(4)
+    value = np.arange(200_000, dtype="f4").reshape(2, -1)
+    out = np.empty_like(value)
+    queue.put(value)
+    assert queue.get_into(out) is out and np.array_equal(out, value)
+    queue.put(value)
+    fortran = np.empty(value.shape, "f4", order="F")
+    queue.get_into(fortran)
+    assert np.array_equal(fortran, value)
+    queue.put(value)
+    with pytest.raises(ValueError, match="shape"):
+        queue.get_into(np.empty(3, "f4"))
+    with pytest.raises(ValueError, match="dtype"):
+        queue.get_into(np.empty(value.shape, "f8"))
+    out.flags.writeable = False
+    with pytest.raises(BufferError):
+        queue.get_into(out)
+    with pytest.raises(TypeError):
+        queue.get_into(bytearray(10))  # type: ignore[arg-type]
+    assert np.array_equal(queue.get(), value), "what did not fit is still there"
+
+
+def test_warm_buffers_are_used_again() -> None:
+    queue: ringmail.Queue = ringmail.Queue(2)
+    value = np.arange(1_000_000)
+    places = set()
+    for _ in range(8):
+        queue.put(value)
+        got = queue.get()
+        places.add(got.ctypes.data)
+        got[0] = -1
+        del got
+    assert len(places) == 1
+    queue.put(value)
+    first = queue.get()
+    queue.put(value)
+    second = queue.get()
+    assert first.ctypes.data != second.ctypes.data and first[0] == second[0] == 0
+    before = ringmail.keep_warm(0)
+    ringmail.keep_warm(before)
+
+
+def test_nothing_is_leaked() -> None:
+    """Neither descriptors nor memory, over 100,000 messages and the making of 50 queues."""
+    queue: ringmail.Queue = ringmail.Queue(8)
+    value = {"obs": np.zeros(2000, "f4"), "reward": 1.0, "info": ["x", (1, b"y" * 2000)]}
+
+    def pages() -> int:
+        with open("/proc/self/statm", "rb") as statm:
+            return int(statm.read().split()[1])
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    def rounds(count: int) -> None:
+        for _ in range(count):
+            queue.put(value)
+            queue.get()
+
+    def queues(count: int) -> None:
+        for _ in range(count):
+            other: ringmail.Queue = ringmail.Queue(8)
+            other.put(1)
+            other.get()
+            other.close()
+
+    rounds(5000)
+    queues(5)
+    before, fds = pages(), descriptors()
+    rounds(100_000)
+    queues(50)
+    assert descriptors() == fds
+    assert pages() - before < 2000, "more than 8 MB"
+
+
+def test_stats() -> None:
+    queue: ringmail.Queue = ringmail.Queue(4)
+    queue.put(1)
+    stats = queue.stats()
+    assert stats["capacity"] == 4 and stats["backlog"] == 1 and stats["participants"][0]["pid"] == os.getpid()
+
+
+SMALL_SHM = """
+import numpy as np, ringmail
+ring = ringmail.Ring.create("small", 4, max_message_bytes=1 << 30)
+with ring.sender() as sender, ring.receiver() as receiver:
+    for _ in range(3):
+        try:
+            sender.put(np.zeros(64 << 20, "u1"))
+        except OSError as error:
+            assert error.errno == 28, error
+        else:
+            raise AssertionError("64 MB in 16")
+        sender.put("small")
+        assert receiver.get() == "small"
+    sender.put(np.ones(4 << 20, "u1"))
+    assert receiver.get().sum() == 4 << 20
+try:
+    ringmail.Ring.create("big", 100_000)
+except OSError as error:
+    assert error.errno == 28, error
+"""
+
+
+def test_no_memory_is_enospc_and_the_ring_goes_on() -> None:
+    """In a /dev/shm of 16 MB of its own."""
+    mount = "mount -t tmpfs -o size=16m none /dev/shm && exec \"$0\" \"$@\""
+    own = ["unshare", "--mount", "sh", "-c", mount]
+    if not shutil.which("unshare") or subprocess.run([*own, "true"], capture_output=True).returncode:
+        pytest.skip("no mounts of one's own here")
+    subprocess.run([*own, sys.executable, "-c", SMALL_SHM], check=True, timeout=50)
