@@ -8,12 +8,26 @@ pub fn run() -> Result<bool, String> {
     let model = ["--package", "ringmail-loom-tests", "--all-targets", "--target-dir", &loom, "--", "-D", "warnings"];
     let instrumented = target("torture");
     let torture = ["--package", "ringmail-torture", "--features", "instrumented", "--target-dir", &instrumented];
-    let commands = [
+    let python = target("python");
+    let apart = |args: &[&str], manifest: &str, rest: &[&str]| {
+        let mut command = cargo(&[args, &["--manifest-path", manifest], rest].concat());
+        command.env("CARGO_TARGET_DIR", &python);
+        command
+    };
+    let mut commands = Vec::from([
         cargo(&["fmt", "--all", "--check"]),
         cargo(&["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"]),
         cargo(&[&["clippy"], &torture[..], &["--", "-D", "warnings"]].concat()),
         cargo_with("RUSTFLAGS", "--cfg loom", &[&["clippy"], &model[..]].concat()),
         cargo_with("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--features", FEATURES]),
-    ];
-    Ok(commands.map(run_plainly).iter().all(|&ok| ok))
+    ]);
+    for manifest in ["python/Cargo.toml", "python/interchange/Cargo.toml"] {
+        commands.push(apart(&["fmt"], manifest, &["--check"]));
+        commands.push(apart(&["clippy"], manifest, &["--", "-D", "warnings"]));
+    }
+    let mut ok = true;
+    for command in commands {
+        ok &= run_plainly(command);
+    }
+    Ok(ok)
 }
