@@ -7,6 +7,7 @@ use crate::error::{JoinError, OpenError, Stop};
 use crate::layout::{FENCE, Flavour, KEEP_OPEN};
 use crate::os::clock;
 use crate::owner::Owner;
+use crate::pace::Pace;
 use crate::registry::{Registry, Role};
 use crate::ring::body::{Rotation, Tenancy};
 use crate::ring::mpmc::{Core, Liveness, Shared as _, Taken};
@@ -134,6 +135,24 @@ impl Attachment {
     pub fn body_at(&self, rotation: &Rotation, position: u64, len: usize) -> Result<usize, Stop> {
         let sending = Sending { attachment: self, position };
         self.bodies.of(&self.segment, self.slots, &sending).obtain(rotation, position, len, self.me())
+    }
+
+    /// Before a message of `len` bytes: waits until its sender is not further ahead than the caches reach, or a moment.
+    ///
+    /// `at` says where the receivers are, if so many messages wait for them.
+    #[inline(never)]
+    pub fn keep_pace(&self, pace: &Pace, len: usize, until: Until, mut at: impl FnMut(u64) -> Option<u64>) {
+        let deadline = match until {
+            Until::Now => return,
+            Until::Deadline(deadline) => Some(deadline),
+            Until::Forever => None,
+        };
+        if let Some(most) = self.bodies.ahead(len)
+            && most < self.segment.header().capacity
+            && at(most).is_some()
+        {
+            pace.keep(len, deadline, || at(most));
+        }
     }
 
     /// After an spsc sender dropped a loan: the next one is at the same position, so its body is not free by that.

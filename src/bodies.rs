@@ -4,8 +4,8 @@
 //!
 //! Nobody touches a body beyond its watermark (`committed`): memory is really there up to it, so no touch can be a `SIGBUS`,
 //! however full the file system is. The watermark is written by the body's user alone. It is raised after memory was
-//! committed and lowered after it was given back; a user who dies in between leaves a watermark that is too low, which costs
-//! nothing, or one that is too high in a body that still names him as its trimmer, which nobody trusts (see `ring::body`).
+//! committed and lowered after it was given back; a user who dies in between leaves a watermark that is too low, marked as
+//! [`UNSURE`] so that whoever tidies gives back what may be beyond it, or one that is too high in a body that still names him as its trimmer, which nobody trusts (see `ring::body`).
 //!
 //! # How much stays
 //!
@@ -75,6 +75,12 @@ impl Bodies {
         let fitting = (bodies.fitting(len as usize).min(bodies.count) as u64).min(bodies.retain / len.max(1));
         // Memory that is not there comes later, or is an error of the message that needs it.
         let _ = (0..fitting as usize).all(|body| bodies_of.commit(body, len as usize));
+    }
+
+    /// How many messages of `len` bytes may wait before it is worth holding their sender back: twice as many as suit the caches, which
+    /// is not much slower yet, and keeps both sides from waiting for each other. `None` where a single one does not suit.
+    pub fn ahead(&self, len: usize) -> Option<u64> {
+        (len as u64 <= self.footprint).then(|| 2 * self.fitting(len) as u64)
     }
 
     /// How many bodies of messages of `len` bytes suit the caches.

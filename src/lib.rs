@@ -96,6 +96,8 @@ mod options;
 #[cfg(not(loom))]
 mod os;
 #[cfg(not(loom))]
+mod pace;
+#[cfg(not(loom))]
 mod received;
 #[cfg(not(loom))]
 mod registry;

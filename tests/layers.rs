@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["slots"],
     &["segment"],
     &["ring"],
-    &["wait"],
+    &["wait", "pace"],
     &["layout"],
     &["message"],
     &["os"],

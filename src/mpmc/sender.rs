@@ -6,10 +6,11 @@ use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
+use crate::pace::Pace;
 use crate::ring::body::Rotation;
 use crate::ring::mpmc::Claim;
 use crate::slots::Place;
-use crate::sync::{Mutant, Notes, mutant};
+use crate::sync::{Mutant, Notes, Private, mutant};
 use crate::wait::{self, Look};
 use std::borrow::Borrow;
 use std::fmt;
@@ -28,6 +29,9 @@ pub struct Sender<M: Message + ?Sized> {
     base: u32,
     /// Which bodies this handle goes round in.
     rotation: Rotation,
+    /// How this handle waited for receivers to take long messages, and up to where they had taken them.
+    pace: Pace,
+    taken: Private,
     _message: PhantomData<fn(&M)>,
 }
 
@@ -37,7 +41,9 @@ impl<M: Message + ?Sized> Sender<M> {
         // Half the laps that a note can tell away: slots never sent into match no lap for as long.
         let base = (positions.lap(end.core.tail()) as u32).wrapping_sub(1 << 31);
         let rotation = Rotation::default();
-        Self { sent: Notes::new(positions.capacity() as usize), end, base, rotation, _message: PhantomData }
+        let taken = Private::new(end.cursor.get());
+        let sent = Notes::new(positions.capacity() as usize);
+        Self { end, sent, base, rotation, pace: Pace::default(), taken, _message: PhantomData }
     }
 
     /// Sends a copy of `message`. Blocks while the ring is full.
@@ -269,6 +275,7 @@ impl<M: Message + ?Sized> Sender<M> {
         }
         let me = self.end.me()?;
         attachment.bodies().expect(&self.rotation, len, me)?;
+        attachment.keep_pace(&self.pace, len, until, |most| self.end.core.waiting(&self.taken, &self.end.cursor, most));
         let claim = self.claim_open(until)?;
         let position = self.end.core.positions().at(claim.lap, claim.index);
         let body = attachment.bodies().obtain(&self.rotation, position, len, me).inspect_err(|_| {
@@ -398,5 +405,34 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
             end.freed();
             end.attachment.leave_place(self.place);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Options;
+    use crate::sync::Private;
+
+    #[test]
+    fn waiting_is_what_nobody_has_taken() {
+        let (tx, rx) = crate::mpmc::channel::<u64>(&Options::new().capacity(5)).unwrap();
+        let taken = Private::new(0);
+        let core = &tx.end.core;
+        let waiting = |many| core.waiting(&taken, &tx.end.cursor, many).map(|at| core.positions().count(at));
+        for lap in 0..4 {
+            let first = 5 * lap;
+            assert_eq!(waiting(1), None);
+            (0..4).for_each(|message| tx.try_send(&message).unwrap());
+            assert_eq!((waiting(4), waiting(5)), (Some(first), None));
+            let held = rx.try_recv().unwrap();
+            assert_eq!((waiting(3), waiting(4)), (Some(first + 1), None));
+            drop(held);
+            tx.try_send(&4).unwrap();
+            assert_eq!((waiting(4), waiting(5)), (Some(first + 1), None));
+            assert_eq!(rx.try_iter().count(), 4);
+        }
+        // Somebody who knew nothing of the last laps.
+        taken.set(0);
+        assert_eq!(waiting(1), None);
     }
 }

@@ -300,6 +300,27 @@ impl<S: Shared> Core<S> {
         slots.filter(|&index| unacknowledged(Word(self.shared.word(index).load(Acquire)))).count() as u64
     }
 
+    /// The position of the first message that nobody has taken, if `many` or more wait before where this handle believes the tail
+    /// to be. `taken` is where it last found that: all before it are taken. (Passed over are few.)
+    pub fn waiting(&self, taken: &Private, cursor: &Private, many: u64) -> Option<u64> {
+        let tail = cursor.get();
+        let far_behind = |position| self.ring.distance(position, tail) > self.ring.capacity();
+        let mut position = taken.get();
+        if far_behind(position) {
+            // Others have sent meanwhile. More than a lap before the tail, everything is taken.
+            position = tail.wrapping_sub(self.ring.one_lap());
+        }
+        while position != tail {
+            let word = Word(self.shared.word(self.ring.index(position)).load(Acquire));
+            if word.phase() == Phase::Ready && word.lap_near(self.ring.lap(position)) == self.ring.lap(position) {
+                break;
+            }
+            position = self.ring.next(position);
+        }
+        taken.set(position);
+        (self.ring.distance(position, tail) >= many).then_some(position)
+    }
+
     /// Whether a claim would succeed now.
     pub fn has_space(&self) -> bool {
         let position = self.tail();

@@ -71,6 +71,14 @@ impl<S: Shared> Producer<S> {
         self.ring.distance(self.tail, self.limit)
     }
 
+    /// Where the receiver is, as far as this side knows, if so many messages wait for it.
+    pub fn waiting(&mut self, many: u64) -> Option<u64> {
+        let capacity = self.ring.capacity();
+        // It may have come further since, so it is asked.
+        let room = self.room(capacity.saturating_sub(many) + 1);
+        (capacity - room.min(capacity) >= many).then_some(self.limit)
+    }
+
     /// The slot of the message `ahead` places after the next one, within the room.
     #[inline]
     pub fn slot(&self, ahead: u64) -> usize {

@@ -6,6 +6,7 @@ use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
+use crate::pace::Pace;
 use crate::ring::body::Rotation;
 use crate::ring::spsc::Producer;
 use crate::slots::{Place, Slots};
@@ -26,13 +27,15 @@ pub struct Sender<M: Message + ?Sized> {
     producer: Producer<Slots>,
     /// Which bodies it goes round in.
     rotation: Rotation,
+    /// How it waited for the receiver to take long messages.
+    pace: Pace,
     _message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn new(end: End) -> Self {
         let producer = resume(&end);
-        Self { producer, end, rotation: Rotation::default(), _message: PhantomData }
+        Self { producer, end, rotation: Rotation::default(), pace: Pace::default(), _message: PhantomData }
     }
 
     /// Sends a copy of `message`. Blocks while the ring is full.
@@ -376,6 +379,7 @@ impl<M: Message + ?Sized> Sender<M> {
         if len > max {
             return Err(Stop::TooLarge { len, max });
         }
+        self.end.attachment.keep_pace(&self.pace, len, until, |most| self.producer.waiting(most));
         let index = self.claim(until)?;
         let body = self.end.attachment.body_at(&self.rotation, self.producer.tail(), len)?;
         Ok((index, body))
@@ -482,6 +486,27 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
         // Nothing was said of the slot yet: the next message simply overwrites it.
         if !self.end.is_inherited() {
             self.end.attachment.abandon_place(self.place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Options;
+
+    #[test]
+    fn waiting_is_what_is_not_acknowledged() {
+        let (mut tx, mut rx) = crate::spsc::channel::<u64>(&Options::new().capacity(5)).unwrap();
+        for _ in 0..4 {
+            assert_eq!(tx.producer.waiting(1), None);
+            (0..4).for_each(|message| tx.try_send(&message).unwrap());
+            let at = tx.producer.waiting(4);
+            assert!(at.is_some() && tx.producer.waiting(5).is_none());
+            drop(rx.try_recv().unwrap());
+            assert_eq!(tx.producer.waiting(4), None);
+            let later = tx.producer.waiting(3);
+            assert!(later.is_some() && later != at);
+            assert_eq!(rx.try_iter().count(), 3);
         }
     }
 }
