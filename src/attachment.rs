@@ -168,7 +168,7 @@ impl Attachment {
     pub fn begin_at(&self, position: u64) {
         if self.slots.have_bodies() {
             self.bodies().release_all(position);
-            self.bodies().tidy_if_over(self.me());
+            self.tidy_up();
         }
     }
 
@@ -198,7 +198,7 @@ impl Attachment {
         }
     }
 
-    /// After something else than an acknowledgement set bodies free: a drop, a reap, a message taken back.
+    /// After something else than an acknowledgement set bodies free: a drop, a reap, a message taken back, a successor.
     #[cold]
     pub fn tidy_up(&self) {
         if self.slots.have_bodies() {

@@ -161,28 +161,29 @@ impl<T: Tenancy> Access<'_, T> {
             self.tidy(u64::MAX, me);
             claim()
         })?;
-        if self.commit(body, len) {
+        if let Some(body) = self.or_release(body, self.commit(body, len)) {
             return Some(body);
         }
         // The file system is full. Some other body may have the memory already, or memory to give back.
-        self.pool.release(body);
         let has_memory = |body| self.watermark(body) >= len as u64;
-        if let Some(body) = self.pool.claim_any(position, self.tenancy, has_memory) {
-            // Looked at again: what it had before it was claimed, it may have lost.
-            if has_memory(body) {
-                return Some(body);
-            }
-            self.pool.release(body);
+        let warm = self.pool.claim_any(position, self.tenancy, has_memory);
+        // Looked at again: what it had before it was claimed, it may have lost.
+        if let Some(body) = warm.and_then(|body| self.or_release(body, has_memory(body))) {
+            return Some(body);
         }
         if !self.make_room(len, me) {
             return None;
         }
         let body = claim()?;
-        if self.commit(body, len) {
-            return Some(body);
+        self.or_release(body, self.commit(body, len))
+    }
+
+    /// A body that the caller has claimed, if it is good for something.
+    fn or_release(&self, body: usize, is_good: bool) -> Option<usize> {
+        if !is_good {
+            self.pool.release(body);
         }
-        self.pool.release(body);
-        None
+        is_good.then_some(body)
     }
 
     /// Gives back as much as a message of `len` bytes lacks, if that is to be had. `false` where it is not: then what is warm

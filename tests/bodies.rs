@@ -9,7 +9,7 @@ use ringmail::{Options, Redelivery, TrySendError};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use support::{Process, role, say};
+use support::{Directory, Process, role, say};
 
 const LONG: usize = 100_000;
 const MIB: usize = 1 << 20;
@@ -39,23 +39,6 @@ fn message(number: usize, len: usize) -> Vec<u8> {
         bytes[..8].copy_from_slice(&(number << 32 | page).to_le_bytes());
     }
     message
-}
-
-/// A directory of this test's own, gone at the end.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(what: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ringmail-test-{what}-{}", std::process::id()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 both! {
@@ -366,8 +349,8 @@ both! {
 
     #[test]
     fn a_full_file_system_is_an_error_of_one_send() {
-        let directory = Directory::new(CHILD.split(':').next().unwrap());
-        let mut child = Process::start(CHILD, "full", &[directory.0.to_str().unwrap()]);
+        let directory = Directory::new(CHILD);
+        let mut child = Process::start(CHILD, "full", &[directory.text()]);
         child.expect("done");
         child.finish();
     }

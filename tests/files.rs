@@ -9,8 +9,8 @@ mod support;
 use ringmail::{JoinError, OpenError, Options, TryRecvError, list};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
-use support::{Process, role, say, watchdog};
+use std::path::Path;
+use support::{Directory, Process, role, say, watchdog};
 
 const LONG: usize = 100_000;
 
@@ -22,28 +22,6 @@ fn options() -> Options {
 fn message(number: usize) -> Vec<u8> {
     let len = if number.is_multiple_of(2) { 1 + number } else { LONG + number };
     (0..len).map(|place| (place * 31 + number) as u8).collect()
-}
-
-/// A directory of this test's own, gone at the end. On the file system of temporary files, which is a disk on most
-/// machines.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(what: &str) -> Self {
-        let path = std::env::temp_dir().join(&*support::name(&what.replace(':', "-")));
-        fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 fn text(path: &Path) -> &str {
@@ -250,7 +228,7 @@ both! {
     #[test]
     fn a_path_may_be_relative() {
         let directory = Directory::new(CHILD);
-        let mut child = Process::start(CHILD, "relative", &[text(&directory.0)]);
+        let mut child = Process::start(CHILD, "relative", &[directory.text()]);
         child.expect("done");
         child.finish();
         assert!(directory.file("x.ring").exists());

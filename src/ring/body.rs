@@ -162,8 +162,8 @@ impl<S: Shared> Pool<S> {
         }
         if claimed.is_none() {
             // More of them; in the end any that is free.
-            let rest = (window..self.count).chain(0..window);
-            claimed = rest.into_iter().find(|&index| self.try_claim(index, position, tenancy));
+            let mut rest = (window..self.count).chain(0..window);
+            claimed = rest.find(|&index| self.try_claim(index, position, tenancy));
             if let Some(index) = claimed {
                 needed = needed.max(index + 1);
                 next = index + 1;

@@ -10,6 +10,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
@@ -41,6 +42,33 @@ macro_rules! both {
 
 /// A ring's name that no other test has; removed at the end, should the test have left it.
 pub struct Name(String);
+
+/// A directory of one test's own, gone at the end. On the file system of temporary files, which is a disk on most machines.
+pub struct Directory(pub PathBuf);
+
+impl Directory {
+    pub fn new(what: &str) -> Self {
+        let path = std::env::temp_dir().join(&*name(&what.replace(':', "-")));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The path of a file in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Its path, for a child.
+    pub fn text(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 /// A name for one test.
 pub fn name(what: &str) -> Name {
