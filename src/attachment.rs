@@ -247,6 +247,11 @@ impl Attachment {
             self.bodies().disown(index);
         };
         let exclusive = self.flavour == Flavour::Spsc;
+        if !self.system.membarrier {
+            for role in [Role::Sender, Role::Receiver] {
+                wait::make_fenced(self.event_of(role));
+            }
+        }
         self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &mut disown)
     }
 
@@ -283,7 +288,7 @@ impl Attachment {
 
     /// Wakes those of `role` for whom something was published, if any may be asleep.
     pub fn announce(&self, role: Role) {
-        wait::after_publishing(self.event_of(role), !self.system.membarrier, &self.system);
+        wait::after_publishing(self.event_of(role), &self.system);
     }
 
     /// Ends the stream.

@@ -64,6 +64,26 @@ pub fn always_fits<M: Message + ?Sized>() -> bool {
     message::is_sized::<M>() && message::size_with::<M>(0).is_some_and(|size| size <= ALWAYS_FITS)
 }
 
+/// Bytes from one slot to the next in an spsc ring of messages of type `M`, where its slots hold nothing but the message. Known
+/// when `M` is, so that no handle need look it up.
+#[inline(always)]
+pub fn bare_stride<M: Message + ?Sized>() -> Option<usize> {
+    let size = if always_fits::<M>() { message::size_with::<M>(0) } else { None };
+    // A type is never aligned more strictly than its size says.
+    size.map(|size| stride(size as u64) as usize)
+}
+
+/// Bytes from one slot to the next where `whole` are used.
+///
+/// A stride divides a cache line or is a multiple of it, so that no small slot straddles two.
+const fn stride(whole: u64) -> u64 {
+    match whole {
+        0..8 => 8,
+        8..64 => whole.next_power_of_two(),
+        _ => whole.next_multiple_of(64),
+    }
+}
+
 /// More bodies than slots, as far as they take no more address space than this: so that a ring of few slots too has bodies
 /// enough to fill a cache between the second level and the last with messages of [`MAX_STRIDE`].
 const SPARE_BODIES: u64 = 1024;
@@ -306,8 +326,7 @@ struct SlotPlan {
 }
 
 impl SlotPlan {
-    /// A stride divides a cache line or is a multiple of it, so that no small slot straddles two. The payload of a longer
-    /// unsized message starts on a line of its own: numerical code wants 64-byte alignment.
+    /// The payload of a longer unsized message starts on a line of its own: numerical code wants 64-byte alignment.
     fn of(flavour: Flavour, shape: &Shape, max_len: u64) -> Self {
         let sized = shape.is_sized();
         let prefix = flavour.prefix(!sized);
@@ -324,11 +343,7 @@ impl SlotPlan {
             let inline_len = if fits { stride - 64 } else { 0 };
             return Self { stride, payload: if fits { 64 } else { 0 }, inline_len, has_bodies: true };
         }
-        let stride = match whole {
-            0..64 => whole.next_power_of_two().max(8).max(align),
-            _ => whole.next_multiple_of(64),
-        };
-        Self { stride, payload, inline_len: max_len, has_bodies: false }
+        Self { stride: stride(whole), payload, inline_len: max_len, has_bodies: false }
     }
 }
 

@@ -98,6 +98,20 @@ impl Slots {
         unsafe { self.payloads.add(index * self.payload_stride) }
     }
 
+    /// The payload of a slot in an spsc ring: as [`payload`](Self::payload), without a multiplication where the type says how far
+    /// slots are apart.
+    #[inline(always)]
+    pub fn bare_payload<M: Message + ?Sized>(&self, index: usize) -> *mut u8 {
+        match layout::bare_stride::<M>() {
+            Some(stride) => {
+                debug_assert_eq!(stride, self.payload_stride);
+                // SAFETY: as for `payload`.
+                unsafe { self.payloads.add(index * stride) }
+            }
+            None => self.payload(index),
+        }
+    }
+
     /// Bytes from one payload to the next.
     #[inline]
     pub fn payload_stride(&self) -> usize {
@@ -125,20 +139,21 @@ impl Slots {
         self.description(index).store(description.0, Relaxed);
     }
 
-    /// The message of a slot: where it lies, and how many bytes it is; read once, and `None` where it cannot be.
+    /// The message of a slot whose payload is at `payload`: where it lies, and how many bytes it is; read once, and `None` where it
+    /// cannot be.
     #[inline(always)]
-    pub fn message<M: Message + ?Sized>(&self, index: usize) -> (*const u8, Option<usize>) {
+    pub fn message<M: Message + ?Sized>(&self, index: usize, payload: *const u8) -> (*const u8, Option<usize>) {
         if const { message::is_sized::<M>() } && !self.have_bodies_for::<M>() {
-            return (self.payload(index), message::size_with::<M>(0));
+            return (payload, message::size_with::<M>(0));
         }
         let description = Description(self.description(index).load(Relaxed));
         // One comparison for both: with a body it is far beyond any length.
         if description.0 <= self.inline_len as u64 {
-            return (self.payload(index), Some(description.len()));
+            return (payload, Some(description.len()));
         }
         match self.message_in_body(description) {
             Some(start) => (start, Some(description.len())),
-            None => (self.payload(index), None),
+            None => (payload, None),
         }
     }
 
@@ -171,13 +186,17 @@ impl Slots {
         unsafe { self.bodies.add(body * self.body_stride) }
     }
 
-    /// Copies a sized message out, in a ring without bodies. In a slot that is not the caller's the value is some mixture of
-    /// messages.
+    /// Copies a sized message out of the payload of a slot, in a ring without bodies. In a slot that is not the caller's the value
+    /// is some mixture of messages.
+    ///
+    /// # Safety
+    ///
+    /// `payload` is that of a slot of this ring.
     #[inline(always)]
-    pub fn read<M: Message>(&self, index: usize) -> M {
+    pub unsafe fn read<M: Message>(&self, payload: *const u8) -> M {
         debug_assert!(!self.have_bodies());
         // SAFETY: the payload has room for an `M`, is aligned for it, and any bytes are a value of `M: FromBytes`.
-        unsafe { core::ptr::read(self.payload(index).cast::<M>()) }
+        unsafe { core::ptr::read(payload.cast::<M>()) }
     }
 
     /// Whether a message lies with its slot.
@@ -189,19 +208,19 @@ impl Slots {
         size_of_val(message) <= self.inline_len
     }
 
-    /// Copies in a message that lies with its slot. Its length was checked.
+    /// Copies in a message that lies with its slot, whose payload is at `payload`. Its length was checked.
     ///
     /// # Safety
     ///
     /// The caller has the slot as its sender, and `message` is at most `inline_len` bytes long.
     #[inline(always)]
-    pub unsafe fn write<M: Message + ?Sized>(&self, index: usize, message: &M) {
+    pub unsafe fn write<M: Message + ?Sized>(&self, index: usize, payload: *mut u8, message: &M) {
         let bytes = message.as_bytes();
         if const { !message::is_sized::<M>() } {
             self.describe(index, Description::inline(bytes.len()));
         }
         // SAFETY: the slot is the caller's and has room.
-        unsafe { copy_in(bytes, self.payload(index)) };
+        unsafe { copy_in(bytes, payload) };
     }
 }
 
@@ -266,7 +285,7 @@ impl Slots {
         } else {
             for (ahead, message) in messages.iter().enumerate() {
                 // SAFETY: one of the caller's slots.
-                unsafe { self.write(index + ahead, message) };
+                unsafe { self.write(index + ahead, self.payload(index + ahead), message) };
             }
         }
     }

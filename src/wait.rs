@@ -1,8 +1,8 @@
 //! Waiting: an eventcount for each direction, in one 32-bit word that every process sees.
 //!
 //! ```text
-//! 31        2    1        0
-//! | epoch    | CLOSED | WAITERS |
+//! 31      3    2        1        0
+//! | epoch  | FENCED | CLOSED | WAITERS |
 //! ```
 //!
 //! # Why no wake-up is lost
@@ -18,7 +18,9 @@
 //! process pass a full fence at some instant between the sleeper's write and its look. A publisher whose look came before
 //! that instant had published before it too, and the sleeper sees the message; one whose look comes after it sees the bit. Only
 //! the compiler must be kept from swapping the publisher's two steps. Where a process may not use membarrier the ring is
-//! made with `fenced`, and publishers pay.
+//! made such that publishers pay, which FENCED says: they set it before they first publish, nobody clears it, and as the
+//! publisher looks at the word anyway, those who do not pay do not pay for the question either. A publisher who finds it passes
+//! a fence and looks again.
 //!
 //! *Everybody* is woken, because the one that is woken may be killed before it takes the message. The bit is sticky rather
 //! than a count, because a killed sleeper cannot uncount itself: it costs the next publisher one spurious wake, not a
@@ -32,7 +34,9 @@ use std::time::{Duration, Instant};
 pub const WAITERS: u32 = 1;
 /// The ring was closed: nothing more will be sent.
 pub const CLOSED: u32 = 2;
-const EPOCH: u32 = 4;
+/// Publishers must pass a fence before they look for waiters.
+pub const FENCED: u32 = 4;
+const EPOCH: u32 = 8;
 
 /// The longest sleep without a look at the ring and at the peers.
 pub const NAP: Duration = Duration::from_millis(100);
@@ -84,20 +88,14 @@ pub enum Look {
 
 /// To be called after each commit or acknowledgement. Returns whether the ring is closed.
 #[inline(always)]
-pub fn after_publishing(word: &AtomicU32, fenced: bool, system: &impl Sleep) -> bool {
-    if fenced {
-        full_fence();
-    }
+pub fn after_publishing(word: &AtomicU32, system: &impl Sleep) -> bool {
     compiler_fence(SeqCst);
-    let seen = word.load(Relaxed);
-    seen & (WAITERS | CLOSED) != 0 && wake(word, seen, system)
+    word.load(Relaxed) & (WAITERS | CLOSED | FENCED) != 0 && wake(word, system)
 }
 
-/// Out of line, so that rings that do without are not slowed by jumping over it.
-#[cold]
-#[inline(never)]
-fn full_fence() {
-    fence(SeqCst);
+/// Makes every publisher pass a fence, from now on. To be called before one's own first publishing.
+pub fn make_fenced(word: &AtomicU32) {
+    word.fetch_or(FENCED, SeqCst);
 }
 
 /// How often a waker tries to clear the bit. Others seldom get in its way twice; only one who writes out of line, for ever.
@@ -106,7 +104,12 @@ const WAKE_TRIES: u32 = 1000;
 /// Wakes everybody who may be asleep, and says whether the ring is closed.
 #[cold]
 #[inline(never)]
-fn wake(word: &AtomicU32, mut seen: u32, system: &impl Sleep) -> bool {
+fn wake(word: &AtomicU32, system: &impl Sleep) -> bool {
+    let mut seen = word.load(Relaxed);
+    if seen & FENCED != 0 {
+        fence(SeqCst);
+        seen = word.load(Relaxed);
+    }
     for _ in 0..WAKE_TRIES {
         if seen & WAITERS == 0 {
             break;

@@ -117,13 +117,13 @@ impl End {
     /// After a commit, for the receivers. Returns whether the ring is closed.
     #[inline(always)]
     pub(super) fn filled(&self) -> bool {
-        wait::after_publishing(&self.core.shared().control().filled.0, !self.system.membarrier, &self.system)
+        wait::after_publishing(&self.core.shared().control().filled.0, &self.system)
     }
 
     /// After an acknowledgement, for the senders.
     #[inline(always)]
     pub(super) fn freed(&self) {
-        wait::after_publishing(&self.core.shared().control().freed.0, !self.system.membarrier, &self.system);
+        wait::after_publishing(&self.core.shared().control().freed.0, &self.system);
     }
 
     #[inline(always)]

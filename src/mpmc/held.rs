@@ -107,7 +107,8 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
 
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
-        self.receiver.core.shared().message::<M>(self.taken[place].index)
+        let (slots, index) = (self.receiver.core.shared(), self.taken[place].index);
+        slots.message::<M>(index, slots.payload(index))
     }
 
     #[inline]

@@ -182,7 +182,9 @@ impl<M: Message + ?Sized> Receiver<M> {
             return received::copy(self.get(until)?);
         }
         let taken = self.end.take(until)?;
-        let value = self.end.core.shared().read::<M>(taken.index);
+        let slots = self.end.core.shared();
+        // SAFETY: a slot of this ring.
+        let value = unsafe { slots.read::<M>(slots.payload(taken.index)) };
         self.end.core.acknowledge(taken);
         self.end.freed();
         Ok(value)
@@ -195,7 +197,8 @@ impl<M: Message + ?Sized> Receiver<M> {
             self.end.core.acknowledge(taken);
             self.end.freed();
         }
-        let (start, len) = self.end.core.shared().message::<M>(taken.index);
+        let slots = self.end.core.shared();
+        let (start, len) = slots.message::<M>(taken.index, slots.payload(taken.index));
         let held = Held { receiver: &self.end, taken, me: self.end.me.get(), _message: PhantomData };
         // SAFETY: the message is this receiver's until `held` is released, and aligned for `M`.
         let message = unsafe { Received::new(start, len, held) };

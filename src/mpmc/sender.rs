@@ -237,8 +237,9 @@ impl<M: Message + ?Sized> Sender<M> {
         if mutant(Mutant::PublishFirst) {
             self.end.core.commit(claim);
         }
+        let slots = self.end.core.shared();
         // SAFETY: the slot is claimed and the length was checked.
-        unsafe { self.end.core.shared().write(claim.index, message) };
+        unsafe { slots.write(claim.index, slots.payload(claim.index), message) };
         self.publish(claim)
     }
 

@@ -65,6 +65,19 @@ impl Positions {
         1 << self.shift
     }
 
+    /// The number after the last position of a lap, given any position of it: where [`next`](Self::next) goes on with the next lap.
+    /// (Where the capacity is a power of two, it is the first position of that.)
+    #[inline]
+    pub const fn lap_end(&self, position: u64) -> u64 {
+        (position & !self.mask).wrapping_add(self.capacity)
+    }
+
+    /// The first position of the lap after the one that ends at `lap_end`.
+    #[inline]
+    pub const fn after_lap(&self, lap_end: u64) -> u64 {
+        lap_end.wrapping_sub(self.capacity).wrapping_add(self.one_lap())
+    }
+
     /// How many positions `to` lies after `from`.
     #[inline]
     pub const fn distance(&self, from: u64, to: u64) -> u64 {

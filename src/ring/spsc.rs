@@ -39,6 +39,8 @@ pub struct Producer<S> {
     ring: Positions,
     /// The shared `tail`, which nobody else writes.
     tail: u64,
+    /// Where its lap ends.
+    lap_end: u64,
     /// Where the ring is full, as far as this side knows: never too far.
     limit: u64,
     /// Nothing may be sent any more.
@@ -49,7 +51,7 @@ impl<S: Shared> Producer<S> {
     /// Takes the role over from whoever had it: reads its own position, guesses nothing.
     pub fn resume(shared: S, ring: Positions) -> Self {
         let tail = ring.sound(shared.tail().load(Acquire));
-        Self { shared, ring, tail, limit: tail, ended: false }
+        Self { shared, ring, tail, lap_end: ring.lap_end(tail), limit: tail, ended: false }
     }
 
     /// The slot for the next message, or `None` when the ring is full.
@@ -89,13 +91,29 @@ impl<S: Shared> Producer<S> {
     /// the slot knows and the compiler, for whom that write might have changed it, does not.
     #[inline]
     pub fn commit_one(&mut self, position: u64) {
-        self.publish(self.ring.next(position));
+        let mut next = position.wrapping_add(1);
+        // A branch, predicted away: each position is computed from the last, and that chain is what bounds a side that finds
+        // its cache lines at hand.
+        if next == self.lap_end {
+            next = self.begin_lap();
+        }
+        self.publish(next);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_lap(&mut self) -> u64 {
+        let next = self.ring.after_lap(self.lap_end);
+        self.lap_end = self.ring.lap_end(next);
+        next
     }
 
     /// Commits the next `count` messages, which lie in the slots from the claimed one on. `count` is within the room.
     #[inline]
     pub fn commit(&mut self, count: u64) {
-        self.publish(self.ring.advance(self.tail, count));
+        let tail = self.ring.advance(self.tail, count);
+        self.lap_end = self.ring.lap_end(tail);
+        self.publish(tail);
     }
 
     #[inline]
@@ -145,6 +163,8 @@ pub struct Consumer<S> {
     ring: Positions,
     /// Position of the next message to be handed out.
     next: u64,
+    /// Where its lap ends.
+    lap_end: u64,
     /// Where the ring is empty, as far as this side knows: never too far.
     limit: u64,
     /// Messages before this position were handed out by a predecessor.
@@ -157,7 +177,7 @@ impl<S: Shared> Consumer<S> {
         let next = ring.sound(shared.head().load(Acquire));
         let taken = shared.taken().load(Acquire);
         let again = if ring.is_within_lap(next, taken) { taken } else { next };
-        Self { shared, ring, next, limit: next, again }
+        Self { shared, ring, next, lap_end: ring.lap_end(next), limit: next, again }
     }
 
     /// The slot of the next message, or `None` when the ring is empty.
@@ -194,7 +214,12 @@ impl<S: Shared> Consumer<S> {
     /// acknowledged. Returns the position after them.
     #[inline]
     pub fn take(&mut self, count: u64) -> u64 {
-        self.next = if count == 1 { self.ring.next(self.next) } else { self.ring.advance(self.next, count) };
+        if count == 1 {
+            self.step();
+        } else {
+            self.next = self.ring.advance(self.next, count);
+            self.lap_end = self.ring.lap_end(self.next);
+        }
         self.shared.taken().store(self.next, Relaxed);
         self.next
     }
@@ -202,14 +227,30 @@ impl<S: Shared> Consumer<S> {
     /// Hands out the next message, which a predecessor [was handed](Self::is_again). The shared note of what was handed out
     /// stays as it is, so that the next successor knows too. Returns the position after it.
     pub fn take_again(&mut self) -> u64 {
-        self.next = self.ring.next(self.next);
+        self.step();
         self.next
+    }
+
+    /// One position further.
+    #[inline]
+    fn step(&mut self) {
+        self.next = self.next.wrapping_add(1);
+        if self.next == self.lap_end {
+            self.begin_lap();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_lap(&mut self) {
+        self.next = self.ring.after_lap(self.lap_end);
+        self.lap_end = self.ring.lap_end(self.next);
     }
 
     /// Hands out and acknowledges the next message in one step: it was copied already.
     #[inline]
     pub fn pass(&mut self) {
-        self.next = self.ring.next(self.next);
+        self.step();
         acknowledge(&self.shared, self.next);
     }
 

@@ -100,13 +100,13 @@ impl End {
     /// After a commit, for the receiver. Returns whether the ring is closed.
     #[inline(always)]
     pub(super) fn filled(&self) -> bool {
-        wait::after_publishing(&self.slots.control().filled.0, !self.system.membarrier, &self.system)
+        wait::after_publishing(&self.slots.control().filled.0, &self.system)
     }
 
     /// After an acknowledgement, for the sender.
     #[inline(always)]
     pub(super) fn freed(&self) {
-        wait::after_publishing(&self.slots.control().freed.0, !self.system.membarrier, &self.system);
+        wait::after_publishing(&self.slots.control().freed.0, &self.system);
     }
 }
 

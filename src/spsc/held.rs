@@ -309,7 +309,8 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
         let index = self.desk.end.ring.index(self.position(place));
-        self.desk.end.slots.message::<M>(index)
+        let slots = &self.desk.end.slots;
+        slots.message::<M>(index, slots.bare_payload::<M>(index))
     }
 
     #[inline]

@@ -48,7 +48,8 @@ impl Kept {
     pub(crate) fn receive(&mut self) -> Result<(), Stop> {
         self.acknowledge();
         let (handed, index) = self.receiver.desk.next(Until::Forever)?;
-        let (start, len) = self.receiver.desk.end.slots.message::<[u8]>(index);
+        let slots = &self.receiver.desk.end.slots;
+        let (start, len) = slots.message::<[u8]>(index, slots.payload(index));
         // SAFETY: the message is the receiver's until it is released, and bytes need no alignment.
         let message = len.and_then(|len| unsafe { message::view::<[u8]>(start, len) });
         match message {

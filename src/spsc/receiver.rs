@@ -182,7 +182,8 @@ impl<M: Message + ?Sized> Receiver<M> {
         if self.desk.end.slots.have_bodies_for::<M>() {
             return self.pull_slow(until);
         }
-        match self.desk.pass(|slots, index| slots.read::<M>(index)) {
+        // SAFETY: `index` is a slot of this ring.
+        match self.desk.pass(|slots, index| unsafe { slots.read::<M>(slots.bare_payload::<M>(index)) }) {
             Some(value) => Ok(value),
             None => self.pull_slow(until),
         }
@@ -200,7 +201,8 @@ impl<M: Message + ?Sized> Receiver<M> {
     #[inline(always)]
     fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
         let (handed, index) = self.desk.next(until)?;
-        let (start, len) = self.desk.end.slots.message::<M>(index);
+        let slots = &self.desk.end.slots;
+        let (start, len) = slots.message::<M>(index, slots.bare_payload::<M>(index));
         let held = Held { desk: &mut self.desk, handed, _message: PhantomData };
         // SAFETY: the message is the receiver's until `held` is released, and aligned for `M`.
         let message = unsafe { Received::new(start, len, held) };

@@ -270,7 +270,7 @@ impl<M: Message + ?Sized> Sender<M> {
             self.producer.commit_one(position);
         }
         // SAFETY: the slot is the sender's and the length was checked.
-        unsafe { self.end.slots.write(index, message) };
+        unsafe { self.end.slots.write(index, self.end.slots.bare_payload::<M>(index), message) };
         self.producer.commit_one(position);
         announce(&self.end, &mut self.producer)
     }
@@ -331,7 +331,7 @@ impl<M: Message + ?Sized> Sender<M> {
                     return (count, Some(message));
                 }
                 // SAFETY: the slot is the sender's, within the room, and the length was checked.
-                unsafe { slots.write(index, message.borrow()) };
+                unsafe { slots.write(index, slots.bare_payload::<M>(index), message.borrow()) };
                 count += 1;
             }
         }
@@ -358,7 +358,7 @@ impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn claim_place(&mut self, len: usize, until: Until) -> Result<(usize, *mut u8, Place), Stop> {
         if len <= self.end.slots.inline_len() {
             let index = self.claim(until)?;
-            Ok((index, self.end.slots.payload(index), Place::SLOT))
+            Ok((index, self.end.slots.bare_payload::<M>(index), Place::SLOT))
         } else {
             let (index, body) = self.claim_long(len, until)?;
             Ok((index, self.end.slots.body_start(body), Place::in_body(body)))
