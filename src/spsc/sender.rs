@@ -315,25 +315,33 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.producer.room((more as u64).saturating_add(1)))
     }
 
-    /// Fills up to `room` slots, from `next` on, up to a message that is too long for a slot: says how many, and which that is.
+    /// Fills up to `room` slots, from `first` on, up to a message that is too long for a slot: says how many, and which that is.
+    ///
+    /// (The first message is written before the loop and not by it, so that the compiler makes vectors of the rest.)
     #[inline]
-    fn fill<T: Borrow<M>>(&self, next: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Option<T>) {
+    fn fill<T: Borrow<M>>(&self, first: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Option<T>) {
         let slots = self.end.slots;
-        let mut next = Some(next);
-        let mut count = 0;
+        let write = |index, message: &M| {
+            // SAFETY: the slot is the sender's, within the room, and the length was checked.
+            unsafe { slots.write(index, slots.bare_payload::<M>(index), message) };
+        };
+        if !slots.fits_in_slot(first.borrow()) {
+            return (0, Some(first));
+        }
+        write(self.producer.slot(0), first.borrow());
+        let mut count = 1;
         while count < room {
             // Up to the end of the lap the slots follow each other.
-            let index = self.producer.slot(count);
-            let straight = (room - count).min(self.end.ring.capacity() - index as u64);
-            for index in index..index + straight as usize {
-                let Some(message) = next.take().or_else(|| rest.next()) else { return (count, None) };
+            let start = self.producer.slot(count);
+            let straight = (room - count).min(self.end.ring.capacity() - start as u64);
+            for ahead in 0..straight {
+                let Some(message) = rest.next() else { return (count + ahead, None) };
                 if !slots.fits_in_slot(message.borrow()) {
-                    return (count, Some(message));
+                    return (count + ahead, Some(message));
                 }
-                // SAFETY: the slot is the sender's, within the room, and the length was checked.
-                unsafe { slots.write(index, slots.bare_payload::<M>(index), message.borrow()) };
-                count += 1;
+                write(start + ahead as usize, message.borrow());
             }
+            count += straight;
         }
         (count, None)
     }

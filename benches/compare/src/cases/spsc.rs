@@ -79,7 +79,7 @@ enum Verbs {
     Try,
     /// `send` and `recv`.
     Blocking,
-    /// `send_slice` and `recv_many`.
+    /// `send_many` and `recv_many`.
     Many,
 }
 
@@ -105,8 +105,7 @@ impl<M: Payload> Sink for RingmailTx<M> {
             }
             Verbs::Many => {
                 for start in numbers.step_by(BATCH as usize) {
-                    let run: [M; BATCH as usize] = std::array::from_fn(|ahead| M::numbered(start + ahead as u64));
-                    tx.send_slice(&run).expect("send_slice");
+                    tx.send_many((start..start + BATCH).map(M::numbered)).expect("send_many");
                 }
             }
         }
