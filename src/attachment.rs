@@ -61,16 +61,15 @@ pub struct Waiter<'a> {
     pub position: u64,
     /// How often it missed.
     pub misses: &'a Private,
+    /// Whether it has just looked, for all there is to be found at a glance.
+    pub has_looked: bool,
 }
 
 /// How long a verdict about the peers stands, in milliseconds, while nobody comes or goes.
 const VERDICT_MS: u64 = 50;
 
-/// Misses of one handle that does not wait between two questions whether its peers live, while none of them says a word.
-const VERDICT_EVERY: u64 = 8;
-
-/// Misses of one handle between two looks at every slot.
-const SEARCH_EVERY: u64 = 64;
+/// Misses of one handle that does not wait between two looks at the clock.
+const CLOCK_EVERY: u64 = 8;
 
 /// A ring that this process has open.
 #[derive(Debug)]
@@ -83,6 +82,8 @@ pub struct Attachment {
     flavour: Flavour,
     /// The last verdict about the senders, and about the receivers: changes (32 bits), when (31 bits), verdict.
     deserted: [Private; 2],
+    /// When a sender, and when a receiver, last looked at the peers and the dead because of a miss, in milliseconds.
+    asked: [Private; 2],
 }
 
 impl Attachment {
@@ -92,7 +93,16 @@ impl Attachment {
         let system = System { membarrier: segment.header().flags & FENCE == 0 };
         let slots = Slots::new(&segment);
         let bodies = Bodies::new(&segment);
-        Ok(Self { segment, registry, slots, bodies, system, flavour, deserted: Default::default() })
+        Ok(Self {
+            segment,
+            registry,
+            slots,
+            bodies,
+            system,
+            flavour,
+            deserted: Default::default(),
+            asked: Default::default(),
+        })
     }
 
     /// The segment.
@@ -336,6 +346,23 @@ impl Attachment {
         (aim == Aim::Message && self.is_closed()) || self.is_deserted(opposite(role))
     }
 
+    /// Whether a miss of `role` may be taken as it is: nobody came or went lately, the stream goes on, and the peers and the dead
+    /// were looked at within the last milliseconds.
+    fn may_miss(&self, role: Role, misses: &Private) -> bool {
+        misses.set(misses.get() + 1);
+        if self.is_closed() || self.is_in_doubt(opposite(role)) {
+            return false;
+        }
+        // A caller who polls in a loop sees his message sooner for not asking the clock each time.
+        if !misses.get().is_multiple_of(CLOCK_EVERY) {
+            return true;
+        }
+        let (now, asked) = (clock::coarse_ms(), &self.asked[role as usize]);
+        let may = asked.get() == now;
+        asked.set(now);
+        may
+    }
+
     /// Goes on with an operation of `role` that missed at first, until it succeeds, must not wait longer, or waits in vain.
     ///
     /// `attempt` says `NotNow` when it misses.
@@ -347,7 +374,7 @@ impl Attachment {
         until: Until,
         mut attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let Waiter { role, aim, patience, position, misses } = waiter;
+        let Waiter { role, aim, patience, position, misses, has_looked } = waiter;
         let mut verdict = |look: Look| {
             match attempt(look) {
                 Err(Stop::NotNow) => {}
@@ -365,12 +392,11 @@ impl Attachment {
         };
         let deadline = match until {
             Until::Now => {
-                misses.set(misses.get() + 1);
-                // A caller who polls in a loop sees his message sooner for not asking the clock each time.
-                let ask =
-                    misses.get().is_multiple_of(VERDICT_EVERY) || self.is_closed() || self.is_in_doubt(opposite(role));
-                let search = misses.get().is_multiple_of(SEARCH_EVERY) || (ask && self.is_over(role, aim));
-                let look = if search { Look::Search } else { Look::Glance };
+                let look = match self.may_miss(role, misses) {
+                    true if has_looked => return Err(Stop::NotNow),
+                    true => Look::Glance,
+                    false => Look::Search,
+                };
                 return verdict(look).unwrap_or(Err(Stop::NotNow));
             }
             Until::Deadline(deadline) => Some(deadline),

@@ -158,7 +158,11 @@ impl End {
     #[inline(never)]
     fn take_slow(&self, me: Owner, until: Until) -> Result<Taken, Stop> {
         match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
-            Err(Stop::NotNow) => self.persist(until, |look| self.take_or_search(me, look)),
+            Err(Stop::NotNow) => {
+                let rejected = self.core.shared().control().counters.0.rejected.load(Relaxed);
+                let waiter = Waiter { has_looked: rejected == self.rejected.get(), ..self.waiter(Aim::Message) };
+                self.attachment.persist(waiter, until, |look| self.take_or_search(me, look))
+            }
             done => done,
         }
     }
@@ -184,6 +188,12 @@ impl End {
         self.persist_for(Aim::Message, until, attempt)
     }
 
+    /// This handle as one that looked and missed.
+    fn waiter(&self, aim: Aim) -> Waiter<'_> {
+        let (patience, position, misses) = (&self.patience, self.cursor.get(), &self.misses);
+        Waiter { role: self.role, aim, patience, position, misses, has_looked: true }
+    }
+
     /// Goes on with an operation that missed.
     pub(super) fn persist_for<T>(
         &self,
@@ -191,8 +201,7 @@ impl End {
         until: Until,
         attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let (patience, position, misses) = (&self.patience, self.cursor.get(), &self.misses);
-        self.attachment.persist(Waiter { role: self.role, aim, patience, position, misses }, until, attempt)
+        self.attachment.persist(self.waiter(aim), until, attempt)
     }
 }
 

@@ -92,9 +92,9 @@ impl End {
         }
     }
 
-    /// This handle as one that missed at `position`.
+    /// This handle as one that looked and missed at `position`.
     pub(super) fn waiter(&self, aim: Aim, position: u64) -> Waiter<'_> {
-        Waiter { role: self.role, aim, patience: &self.patience, position, misses: &self.misses }
+        Waiter { role: self.role, aim, patience: &self.patience, position, misses: &self.misses, has_looked: true }
     }
 
     /// After a commit, for the receiver. Returns whether the ring is closed.

@@ -2,7 +2,7 @@
 
 use super::Batch;
 use super::end::{End, Tenure};
-use crate::attachment::{Aim, Attachment, Until};
+use crate::attachment::{Aim, Attachment, Until, Waiter};
 use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
@@ -77,6 +77,8 @@ impl Desk {
     #[cold]
     #[inline(never)]
     fn next_slow(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
+        // The look that led here has seen everything unless messages come out of line.
+        let has_looked = !self.end.is_inherited() && !self.is_tangled && !self.consumer.is_again();
         if self.end.is_inherited() {
             self.end.join(until)?;
             self.consumer = Consumer::resume(self.end.slots, self.end.ring);
@@ -92,7 +94,10 @@ impl Desk {
                 let handed = match ledger.and_then(|ledger| ledger.next_returned()) {
                     Some(handed) => handed,
                     None => {
-                        consumer.peek().ok_or(Stop::NotNow)?;
+                        if consumer.peek().is_none() {
+                            end.slots.expect(end.ring.index(consumer.position()));
+                            return Err(Stop::NotNow);
+                        }
                         let start = consumer.position();
                         // No follower of the protocol sends a lap beyond what is not done with.
                         if ledger.is_some_and(|ledger| end.ring.distance(ledger.floor(), start) >= end.ring.capacity())
@@ -122,7 +127,7 @@ impl Desk {
                 settle::<[u8]>(end, ledger.map(|ledger| &**ledger), handed);
             }
         };
-        end.attachment.persist(end.waiter(Aim::Message, position), until, attempt)
+        end.attachment.persist(Waiter { has_looked, ..end.waiter(Aim::Message, position) }, until, attempt)
     }
 
     /// Whether messages are out in no simple order.

@@ -2,7 +2,7 @@
 
 use super::Loan;
 use super::end::{End, backlog};
-use crate::attachment::{Aim, Until};
+use crate::attachment::{Aim, Until, Waiter};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
@@ -289,6 +289,7 @@ impl<M: Message + ?Sized> Sender<M> {
     #[cold]
     #[inline(never)]
     fn claim_slow(&mut self, until: Until) -> Result<usize, Stop> {
+        let has_looked = !self.end.is_inherited();
         if self.end.is_inherited() {
             self.end.join(until)?;
             self.producer = resume(&self.end);
@@ -298,7 +299,7 @@ impl<M: Message + ?Sized> Sender<M> {
             return Err(Stop::Disconnected);
         }
         let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.waiter(Aim::Message, 0), until, attempt)
+        end.attachment.persist(Waiter { has_looked, ..end.waiter(Aim::Message, 0) }, until, attempt)
     }
 
     /// Commits filled slots and wakes the receiver.
