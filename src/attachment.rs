@@ -59,10 +59,8 @@ pub struct Waiter<'a> {
     pub patience: &'a wait::Patience,
     /// Where it is in the ring.
     pub position: u64,
-    /// How often it missed.
-    pub misses: &'a Private,
-    /// Whether it has just looked, for all there is to be found at a glance.
-    pub has_looked: bool,
+    /// How it looks once more if it must not wait: see [`Attachment::after_miss`].
+    pub look: Look,
 }
 
 /// How long a verdict about the peers stands, in milliseconds, while nobody comes or goes.
@@ -346,8 +344,18 @@ impl Attachment {
         (aim == Aim::Message && self.is_closed()) || self.is_deserted(opposite(role))
     }
 
-    /// Whether a miss of `role` may be taken as it is: nobody came or went lately, the stream goes on, and the peers and the dead
-    /// were looked at within the last milliseconds.
+    /// How a try of `role` goes on that missed: by which look. `NotNow`: by none, if it `has_looked` for all there is to be found at
+    /// a glance, nobody came or went lately, the stream goes on, and the peers and the dead were looked at within the last
+    /// milliseconds. Of no consequence where the operation may wait.
+    #[inline]
+    pub fn after_miss(&self, role: Role, misses: &Private, until: Until, has_looked: bool) -> Result<Look, Stop> {
+        if !matches!(until, Until::Now) || !self.may_miss(role, misses) {
+            return Ok(Look::Search);
+        }
+        if has_looked { Err(Stop::NotNow) } else { Ok(Look::Glance) }
+    }
+
+    #[inline]
     fn may_miss(&self, role: Role, misses: &Private) -> bool {
         misses.set(misses.get() + 1);
         if self.is_closed() || self.is_in_doubt(opposite(role)) {
@@ -374,7 +382,7 @@ impl Attachment {
         until: Until,
         mut attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let Waiter { role, aim, patience, position, misses, has_looked } = waiter;
+        let Waiter { role, aim, patience, position, look } = waiter;
         let mut verdict = |look: Look| {
             match attempt(look) {
                 Err(Stop::NotNow) => {}
@@ -391,14 +399,7 @@ impl Attachment {
             })
         };
         let deadline = match until {
-            Until::Now => {
-                let look = match self.may_miss(role, misses) {
-                    true if has_looked => return Err(Stop::NotNow),
-                    true => Look::Glance,
-                    false => Look::Search,
-                };
-                return verdict(look).unwrap_or(Err(Stop::NotNow));
-            }
+            Until::Now => return verdict(look).unwrap_or(Err(Stop::NotNow)),
             Until::Deadline(deadline) => Some(deadline),
             Until::Forever => None,
         };

@@ -98,13 +98,6 @@ impl Slots {
         unsafe { self.payloads.add(index * self.payload_stride) }
     }
 
-    /// Fetches the start of a payload that is about to be written, so that it is on its way together with the word that will say
-    /// that it was: for whoever looks for that word in vain.
-    #[inline]
-    pub fn expect(&self, index: usize) {
-        crate::sync::prefetch(self.payload(index));
-    }
-
     /// The payload of a slot in an spsc ring: as [`payload`](Self::payload), without a multiplication where the type says how far
     /// slots are apart.
     #[inline(always)]

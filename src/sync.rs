@@ -58,19 +58,6 @@ pub fn pause() {
     core::hint::spin_loop();
 }
 
-/// Asks for the cache line at `place`, and does not wait for it.
-#[inline(always)]
-pub fn prefetch(place: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a hint; it is of no consequence whether the place can be read.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
-}
-
 /// Under loom a spin must give way, or the model never ends.
 #[cfg(loom)]
 pub fn pause() {

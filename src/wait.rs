@@ -90,7 +90,8 @@ pub enum Look {
 #[inline(always)]
 pub fn after_publishing(word: &AtomicU32, system: &impl Sleep) -> bool {
     compiler_fence(SeqCst);
-    word.load(Relaxed) & (WAITERS | CLOSED | FENCED) != 0 && wake(word, system)
+    let seen = word.load(Relaxed);
+    seen & (WAITERS | CLOSED | FENCED) != 0 && wake(word, seen, system)
 }
 
 /// Makes every publisher pass a fence, from now on. To be called before one's own first publishing.
@@ -101,15 +102,21 @@ pub fn make_fenced(word: &AtomicU32) {
 /// How often a waker tries to clear the bit. Others seldom get in its way twice; only one who writes out of line, for ever.
 const WAKE_TRIES: u32 = 1000;
 
-/// Wakes everybody who may be asleep, and says whether the ring is closed.
+/// What a publisher does who saw more in the word than an epoch.
 #[cold]
 #[inline(never)]
-fn wake(word: &AtomicU32, system: &impl Sleep) -> bool {
-    let mut seen = word.load(Relaxed);
-    if seen & FENCED != 0 {
-        fence(SeqCst);
-        seen = word.load(Relaxed);
-    }
+fn wake(word: &AtomicU32, seen: u32, system: &impl Sleep) -> bool {
+    if seen & FENCED == 0 { notify(word, seen, system) } else { after_fence(word, system) }
+}
+
+/// What a publisher does in a ring whose publishers pay for the fence, once it knows that.
+pub fn after_fence(word: &AtomicU32, system: &impl Sleep) -> bool {
+    fence(SeqCst);
+    notify(word, word.load(Relaxed), system)
+}
+
+/// Wakes everybody who may be asleep, and says whether the ring is closed.
+fn notify(word: &AtomicU32, mut seen: u32, system: &impl Sleep) -> bool {
     for _ in 0..WAKE_TRIES {
         if seen & WAITERS == 0 {
             break;
@@ -189,7 +196,7 @@ impl Patience {
         self.progress.set(progress);
         self.misses.set(misses);
         let rest = match came {
-            0..=2 if misses.is_multiple_of(32) => 16,
+            0..=2 if misses.is_multiple_of(256) => 16,
             0..=2 => 0,
             _ => (self.rest.get() * 2).clamp(4, LONGEST_REST.into()),
         };
@@ -209,6 +216,9 @@ pub enum Side {
 
 /// Relaxed turns of a spin between two looks at the clock.
 const TURNS: u32 = 16;
+
+/// Turns before the first. What is on its way takes some hundred nanoseconds at most; a look at the clock takes 25 of them.
+const FIRST_TURNS: u32 = 256;
 
 /// How long a spin keeps its core to itself.
 const YIELD_AFTER: Duration = Duration::from_micros(2);
@@ -280,6 +290,7 @@ fn spin<T>(
         Side::Receiver(position) => (patience.rest(position), 1),
     };
     let (mut turns, mut start) = (0, None);
+    let mut next_clock = FIRST_TURNS;
     loop {
         (0..rest).for_each(|_| pause());
         if let Some(done) = attempt(Look::Glance) {
@@ -292,8 +303,8 @@ fn spin<T>(
             Side::Receiver(_) if start.is_none() => 0,
             _ => (rest * 2).clamp(1, longest),
         };
-        if turns >= TURNS {
-            turns = 0;
+        if turns >= next_clock {
+            (turns, next_clock) = (0, TURNS);
             // Not read before the first turns are over: what comes at once should not wait for a clock.
             let now = Instant::now();
             let start = *start.get_or_insert(now);

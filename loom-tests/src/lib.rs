@@ -9,7 +9,7 @@
 //! from loom, so the words take care of that (`ringmail::sync::model`). And a scenario in which threads hardly meet explores
 //! little, so each names the executions that it must at least explore: half of what they were when it was written.
 //!
-//! What is not modelled: `membarrier`. Its place is taken by fences on both sides (FENCED), which forbid the same
+//! What is not modelled: `membarrier`. Its place is taken by fences on both sides (`after_fence`), which forbid the same
 //! outcome; that it may replace the publisher's is argued in `ringmail::wait` and tested on the system.
 
 #![cfg(loom)]

@@ -140,7 +140,10 @@ impl End {
     fn claim_slow(&self, me: Owner, until: Until) -> Result<Claim, Stop> {
         let attempt = || stopped(self.core.claim(&self.cursor, me, &*self.attachment));
         match attempt() {
-            Err(Stop::NotNow) => self.persist(until, |_| attempt()),
+            Err(Stop::NotNow) => {
+                let look = self.after_miss(until, true)?;
+                self.persist(Aim::Message, look, until, |_| attempt())
+            }
             done => done,
         }
     }
@@ -160,8 +163,8 @@ impl End {
         match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
             Err(Stop::NotNow) => {
                 let rejected = self.core.shared().control().counters.0.rejected.load(Relaxed);
-                let waiter = Waiter { has_looked: rejected == self.rejected.get(), ..self.waiter(Aim::Message) };
-                self.attachment.persist(waiter, until, |look| self.take_or_search(me, look))
+                let look = self.after_miss(until, rejected == self.rejected.get())?;
+                self.persist(Aim::Message, look, until, |look| self.take_or_search(me, look))
             }
             done => done,
         }
@@ -184,24 +187,20 @@ impl End {
         found.map_or_else(|| stopped(self.core.take(&self.cursor, me, &*self.attachment)), Ok)
     }
 
-    pub(super) fn persist<T>(&self, until: Until, attempt: impl FnMut(Look) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.persist_for(Aim::Message, until, attempt)
+    fn after_miss(&self, until: Until, has_looked: bool) -> Result<Look, Stop> {
+        self.attachment.after_miss(self.role, &self.misses, until, has_looked)
     }
 
-    /// This handle as one that looked and missed.
-    fn waiter(&self, aim: Aim) -> Waiter<'_> {
-        let (patience, position, misses) = (&self.patience, self.cursor.get(), &self.misses);
-        Waiter { role: self.role, aim, patience, position, misses, has_looked: true }
-    }
-
-    /// Goes on with an operation that missed.
-    pub(super) fn persist_for<T>(
+    /// Goes on with an operation that missed, which makes one more `look` if it must not wait.
+    pub(super) fn persist<T>(
         &self,
         aim: Aim,
+        look: Look,
         until: Until,
         attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        self.attachment.persist(self.waiter(aim), until, attempt)
+        let (patience, position) = (&self.patience, self.cursor.get());
+        self.attachment.persist(Waiter { role: self.role, aim, patience, position, look }, until, attempt)
     }
 }
 

@@ -193,7 +193,7 @@ impl<M: Message + ?Sized> Sender<M> {
             Ok(())
         };
         match acked(Look::Glance) {
-            Err(Stop::NotNow) => Ok(self.end.persist_for(Aim::Acknowledgement, until, acked)?),
+            Err(Stop::NotNow) => Ok(self.end.persist(Aim::Acknowledgement, Look::Search, until, acked)?),
             done => Ok(done?),
         }
     }

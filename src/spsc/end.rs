@@ -8,7 +8,7 @@ use crate::ring::position::Positions;
 use crate::ring::spsc::Shared;
 use crate::slots::{self, Slots};
 use crate::sync::{AtomicU64, Ordering::*, Private};
-use crate::wait::{self, Patience, System};
+use crate::wait::{self, Look, Patience, System};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -92,9 +92,9 @@ impl End {
         }
     }
 
-    /// This handle as one that looked and missed at `position`.
-    pub(super) fn waiter(&self, aim: Aim, position: u64) -> Waiter<'_> {
-        Waiter { role: self.role, aim, patience: &self.patience, position, misses: &self.misses, has_looked: true }
+    /// This handle as one that missed at `position` and, if it must not wait, makes one more `look`.
+    pub(super) fn waiter(&self, aim: Aim, position: u64, look: Look) -> Waiter<'_> {
+        Waiter { role: self.role, aim, patience: &self.patience, position, look }
     }
 
     /// After a commit, for the receiver. Returns whether the ring is closed.

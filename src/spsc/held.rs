@@ -2,7 +2,7 @@
 
 use super::Batch;
 use super::end::{End, Tenure};
-use crate::attachment::{Aim, Attachment, Until, Waiter};
+use crate::attachment::{Aim, Attachment, Until};
 use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
@@ -74,11 +74,13 @@ impl Desk {
         Some(index)
     }
 
+    /// As [`next`](Self::next), for whoever has looked in vain.
     #[cold]
     #[inline(never)]
-    fn next_slow(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
-        // The look that led here has seen everything unless messages come out of line.
+    pub(super) fn next_slow(&mut self, until: Until) -> Result<(Handed, usize), Stop> {
+        // The look that led here has seen everything, unless messages come out of line.
         let has_looked = !self.end.is_inherited() && !self.is_tangled && !self.consumer.is_again();
+        let look = self.end.attachment.after_miss(Role::Receiver, &self.end.misses, until, has_looked)?;
         if self.end.is_inherited() {
             self.end.join(until)?;
             self.consumer = Consumer::resume(self.end.slots, self.end.ring);
@@ -95,7 +97,6 @@ impl Desk {
                     Some(handed) => handed,
                     None => {
                         if consumer.peek().is_none() {
-                            end.slots.expect(end.ring.index(consumer.position()));
                             return Err(Stop::NotNow);
                         }
                         let start = consumer.position();
@@ -127,7 +128,7 @@ impl Desk {
                 settle::<[u8]>(end, ledger.map(|ledger| &**ledger), handed);
             }
         };
-        end.attachment.persist(Waiter { has_looked, ..end.waiter(Aim::Message, position) }, until, attempt)
+        end.attachment.persist(end.waiter(Aim::Message, position, look), until, attempt)
     }
 
     /// Whether messages are out in no simple order.

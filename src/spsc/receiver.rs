@@ -5,6 +5,7 @@ use super::held::{Desk, Held, HeldRun};
 use super::{Batch, OwnedReceived, Received};
 use crate::attachment::Until;
 use crate::error::*;
+use crate::ledger::Handed;
 use crate::message::Message;
 use crate::received;
 use std::fmt;
@@ -180,7 +181,7 @@ impl<M: Message + ?Sized> Receiver<M> {
         M: Sized,
     {
         if self.desk.end.slots.have_bodies_for::<M>() {
-            return self.pull_slow(until);
+            return received::copy(self.get(until)?);
         }
         // SAFETY: `index` is a slot of this ring.
         match self.desk.pass(|slots, index| unsafe { slots.read::<M>(slots.bare_payload::<M>(index)) }) {
@@ -195,12 +196,20 @@ impl<M: Message + ?Sized> Receiver<M> {
     where
         M: Sized,
     {
-        received::copy(self.get(until)?)
+        // (Not by `get`, which would look again.)
+        let next = self.desk.next_slow(until)?;
+        received::copy(self.hand_out(next)?)
     }
 
     #[inline(always)]
     fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
-        let (handed, index) = self.desk.next(until)?;
+        let next = self.desk.next(until)?;
+        self.hand_out(next)
+    }
+
+    /// What the desk has handed out, as its guard.
+    #[inline(always)]
+    fn hand_out(&mut self, (handed, index): (Handed, usize)) -> Result<Received<'_, M>, Stop> {
         let slots = &self.desk.end.slots;
         let (start, len) = slots.message::<M>(index, slots.bare_payload::<M>(index));
         let held = Held { desk: &mut self.desk, handed, _message: PhantomData };

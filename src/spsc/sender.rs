@@ -2,11 +2,12 @@
 
 use super::Loan;
 use super::end::{End, backlog};
-use crate::attachment::{Aim, Until, Waiter};
+use crate::attachment::{Aim, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::pace::Pace;
+use crate::registry::Role;
 use crate::ring::body::Rotation;
 use crate::ring::spsc::Producer;
 use crate::slots::{Place, Slots};
@@ -223,7 +224,9 @@ impl<M: Message + ?Sized> Sender<M> {
         let (end, producer) = (&self.end, &self.producer);
         let acked = |_| if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::NotNow) };
         match acked(Look::Glance) {
-            Err(Stop::NotNow) => Ok(end.attachment.persist(end.waiter(Aim::Acknowledgement, 0), until, acked)?),
+            Err(Stop::NotNow) => {
+                Ok(end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)?)
+            }
             done => Ok(done?),
         }
     }
@@ -290,6 +293,7 @@ impl<M: Message + ?Sized> Sender<M> {
     #[inline(never)]
     fn claim_slow(&mut self, until: Until) -> Result<usize, Stop> {
         let has_looked = !self.end.is_inherited();
+        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, has_looked)?;
         if self.end.is_inherited() {
             self.end.join(until)?;
             self.producer = resume(&self.end);
@@ -299,7 +303,7 @@ impl<M: Message + ?Sized> Sender<M> {
             return Err(Stop::Disconnected);
         }
         let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(Waiter { has_looked, ..end.waiter(Aim::Message, 0) }, until, attempt)
+        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
     }
 
     /// Commits filled slots and wakes the receiver.
