@@ -8,6 +8,7 @@ use crate::layout::{FENCE, Flavour, KEEP_OPEN};
 use crate::os::clock;
 use crate::owner::Owner;
 use crate::pace::Pace;
+use crate::reactor;
 use crate::registry::{Registry, Role};
 use crate::ring::body::{Rotation, Tenancy};
 use crate::ring::mpmc::{Core, Liveness, Shared as _, Taken};
@@ -20,6 +21,8 @@ use crate::sync::{AtomicU32, Mutant, Ordering::*, Private, mutant};
 use crate::wait::{self, Look, Side, Sleep, System};
 use smallvec::SmallVec;
 use std::time::{Duration, Instant};
+
+mod poll;
 
 /// How long an operation may take.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +85,8 @@ pub struct Attachment {
     deserted: [Private; 2],
     /// When a sender, and when a receiver, last looked at the peers and the dead because of a miss, in milliseconds.
     asked: [Private; 2],
+    /// Whether a task ever waited here.
+    is_polled: Private,
 }
 
 impl Attachment {
@@ -100,6 +105,7 @@ impl Attachment {
             flavour,
             deserted: Default::default(),
             asked: Default::default(),
+            is_polled: Default::default(),
         })
     }
 
@@ -312,9 +318,11 @@ impl Attachment {
 
     /// Whether everybody of a role is gone, and somebody was there. May be [`VERDICT_MS`] old where nobody left in order.
     pub fn is_deserted(&self, role: Role) -> bool {
-        if self.segment.header().flags & KEEP_OPEN != 0 {
-            return false;
-        }
+        self.segment.header().flags & KEEP_OPEN == 0 && self.is_void_of(role)
+    }
+
+    /// As [`is_deserted`](Self::is_deserted), whether or not a successor is expected.
+    fn is_void_of(&self, role: Role) -> bool {
         let presence = &self.slots.control().presence.0;
         let changes = u64::from(presence.changes.load(Acquire));
         let now = clock::coarse_ms() & 0x7fff_ffff;
@@ -471,6 +479,9 @@ impl Tenancy for Sending<'_> {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
+        if self.is_polled.get() != 0 {
+            reactor::forget([self.event_of(Role::Sender), self.event_of(Role::Receiver)]);
+        }
         let keep_open = self.segment.header().flags & KEEP_OPEN != 0;
         let Some(life) = self.registry.part(&self.segment) else { return };
         wait::wake_all(self.event_of(Role::Sender), &self.system);

@@ -36,6 +36,9 @@
 //! Both have the same few verbs, so switching is changing one `use`. Bytes that come in no messages at all go through a [`stream`], which is
 //! `Write` on one side and `Read` on the other.
 //!
+//! Whoever waits blocks a thread, or awaits: [`recv_async`](mpmc::Receiver::recv_async), [`send_async`](mpmc::Sender::send_async) and their like run
+//! on any runtime, and one thread of the process sleeps for all of them.
+//!
 //! # When not to use Ringmail
 //!
 //! - Between machines: it is memory, not a network.
@@ -98,6 +101,8 @@ mod os;
 #[cfg(not(loom))]
 mod pace;
 #[cfg(not(loom))]
+mod reactor;
+#[cfg(not(loom))]
 mod received;
 #[cfg(not(loom))]
 mod registry;
@@ -122,6 +127,8 @@ pub mod owner;
 #[cfg(loom)]
 pub mod ring;
 #[cfg(loom)]
+pub mod roster;
+#[cfg(loom)]
 pub mod sync;
 #[cfg(loom)]
 pub mod wait;
@@ -130,6 +137,8 @@ pub mod wait;
 mod owner;
 #[cfg(not(loom))]
 mod ring;
+#[cfg(not(loom))]
+mod roster;
 #[cfg(not(loom))]
 mod sync;
 #[cfg(not(loom))]
@@ -149,6 +158,7 @@ pub use self::{
     message::Message,
     open::{Ring, unlink},
     options::{Options, Redelivery},
+    reactor::Waiting,
     received::{Batch, OwnedReceived, Received},
     stats::{Participant, Recovered, Stats},
 };

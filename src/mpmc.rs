@@ -22,6 +22,7 @@
 
 mod end;
 mod held;
+mod poll;
 mod receiver;
 mod sender;
 

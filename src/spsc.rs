@@ -21,6 +21,7 @@ mod draft;
 mod end;
 mod held;
 mod kept;
+mod poll;
 mod receiver;
 mod sender;
 

@@ -153,6 +153,18 @@ pub fn is_closed(word: &AtomicU32) -> bool {
     word.load(Relaxed) & CLOSED != 0
 }
 
+/// What comes before a sleeper's last look. Returns what the word must still be when it falls asleep.
+pub fn prepare(word: &AtomicU32, system: &impl Sleep) -> u32 {
+    let expected = word.fetch_or(WAITERS, SeqCst) | WAITERS;
+    system.barrier();
+    expected
+}
+
+/// Whether anybody was woken, or the direction closed, between two values of a word.
+pub fn is_news(before: u32, after: u32) -> bool {
+    (before ^ after) & !WAITERS != 0
+}
+
 /// How long a handle spins before it sleeps, and how long it rests before it looks again: learned from what came of it.
 #[derive(Debug)]
 pub struct Patience {
@@ -238,8 +250,7 @@ pub fn wait<T>(
     }
     let mut slept = false;
     loop {
-        let expected = word.fetch_or(WAITERS, SeqCst) | WAITERS;
-        system.barrier();
+        let expected = prepare(word, system);
         if let Some(done) = attempt(Look::Search) {
             return Some(done);
         }

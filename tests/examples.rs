@@ -457,6 +457,19 @@ fn a_work_queue() {
     assert_eq!(left_behind(&format!("work_queue.{pid}.")), [""; 0]);
 }
 
+#[test]
+fn many_rings_and_one_thread() {
+    let _watchdog = watchdog("async_fan_in");
+    let example = Example::start("async_fan_in", &[], Stdio::null());
+    let pid = example.pid();
+    let end = example.end().good();
+    for sensor in 0..8 {
+        let (count, mean) = if sensor == 5 { (10, 25.5) } else { (1000, 20.5 + f64::from(sensor)) };
+        assert!(end.says(&format!("sensor {sensor}: {count} readings, {mean} degrees")), "{end:#?}");
+    }
+    assert_eq!(left_behind(&format!("async_fan_in.{pid}.")), [""; 0]);
+}
+
 /// Bytes of which no two places look alike for long.
 fn picture(len: usize) -> Vec<u8> {
     (0..len as u64).map(|place| (place.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
@@ -582,6 +595,8 @@ fn nonsense_is_answered_with_what_is_allowed() {
         ("work_queue", &["--jobs", "1e9"], "`--jobs N`, 1 to 10000"),
         ("work_queue", &["--help"], "`--jobs N`, 1 to 10000"),
         ("work_queue", &["--worker", "nobody"], "no ring named"),
+        ("async_fan_in", &["fast"], "nothing"),
+        ("async_fan_in", &["nobody", "1", "1"], "no ring named"),
         ("file_copy", &["in", "out"], "`--pipe`"),
         ("file_copy", &["--pipe", "out"], "`--pipe`"),
         ("file_copy", &["--from-ring"], "not a regular file"),

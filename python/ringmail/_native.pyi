@@ -1,14 +1,26 @@
 """The native part of the package."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from types import GenericAlias, TracebackType
 from typing import Any, Generic, Self, SupportsIndex, TypedDict, TypeVar, final
 
 from numpy.typing import DTypeLike, NDArray
 from typing_extensions import Buffer, disjoint_base
 
-__all__ = ["Disconnected", "Loan", "Message", "QueueCore", "Receiver", "Ring", "Sender", "View", "keep_warm"]
+__all__ = [
+    "Bell",
+    "Disconnected",
+    "Loan",
+    "Message",
+    "QueueCore",
+    "Receiver",
+    "Ring",
+    "Sender",
+    "Turn",
+    "View",
+    "keep_warm",
+]
 
 _T = TypeVar("_T")
 
@@ -197,6 +209,13 @@ class Sender:
     def put_nowait(self, value: object) -> None:
         """``put(value, block=False)``."""
 
+    def aput(self, value: object, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        """Sends a value as `put` does, in an event loop: ``await sender.aput(value)`` waits for room without a thread.
+
+        The value is copied when there is room: do not change it before. Cancelled while it waits, it sends nothing.
+        """
+
+    def _poll_put(self, value: object, turn: Turn) -> bool: ...
     def put_many(self, values: Iterable[object], block: bool = True, timeout: float | None = None) -> int:
         """Sends values in order, each as `put` does; returns how many were sent before the time was up.
 
@@ -306,6 +325,18 @@ class Receiver:
     def recv(self, block: bool = True, timeout: float | None = None) -> Message:
         """The next message, in place."""
 
+    def aget(self, timeout: float | None = None) -> Coroutine[Any, Any, Any]:
+        """The next value as `get` has it, in an event loop: ``await receiver.aget()`` waits without a thread.
+
+        Cancelled while it waits, it takes nothing. ``async for value in receiver`` ends with the stream.
+        """
+
+    def arecv(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
+        """The next message, in place, in an event loop: ``with await receiver.arecv() as message: ...``."""
+
+    def _poll_get(self, turn: Turn) -> Any: ...
+    def _poll_recv(self, turn: Turn) -> Message | None: ...
+
     def close(self) -> None:
         """Leaves the ring."""
 
@@ -337,6 +368,8 @@ class Receiver:
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, Any]: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self, class_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
@@ -445,6 +478,13 @@ class QueueCore(Generic[_T]):
     def put_nowait(self, obj: _T) -> None:
         """``put(obj, block=False)``."""
 
+    def aput(self, obj: _T, timeout: float | None = None) -> Coroutine[Any, Any, None]:
+        """Puts a value as `put` does, in an event loop: ``await queue.aput(value)`` waits for room without a thread.
+
+        The value is copied when there is room: do not change it before. Cancelled while it waits, it puts nothing.
+        """
+
+    def _poll_put(self, obj: _T, turn: Turn) -> bool: ...
     def put_many(self, objs: Iterable[_T], block: bool = True, timeout: float | None = None) -> int:
         """As `Sender.put_many`."""
 
@@ -478,6 +518,20 @@ class QueueCore(Generic[_T]):
 
     def recv(self, block: bool = True, timeout: float | None = None) -> Message:
         """The next message, in place: as `Receiver.recv`."""
+
+    def aget(self, timeout: float | None = None) -> Coroutine[Any, Any, _T]:
+        """Takes a value as `get` does, in an event loop: ``await queue.aget()`` waits without a thread.
+
+        Cancelled while it waits, it takes nothing. ``async for value in queue`` goes on for ever, and raises what `get` raises.
+        """
+
+    def arecv(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
+        """The next message, in place, in an event loop: ``with await queue.arecv() as message: ...``."""
+
+    def _poll_get(self, turn: Turn) -> Any: ...
+    def _poll_recv(self, turn: Turn) -> Message | None: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Coroutine[Any, Any, _T]: ...
 
     def qsize(self) -> int:
         """Messages that nobody has acknowledged, held ones included."""
@@ -535,6 +589,23 @@ class QueueCore(Generic[_T]):
 @final
 class View:
     """The owner of an array's memory in a message, by the buffer protocol."""
+
+@final
+class Bell:
+    """What wakes the waiting calls of one event loop: by a descriptor that becomes readable."""
+
+    def __new__(cls) -> Self: ...
+    def fileno(self) -> int: ...
+    def turn(self) -> Turn: ...
+    def answer(self) -> builtins.list[int]: ...
+
+@final
+class Turn:
+    """A call that waits in an event loop."""
+
+    @property
+    def number(self) -> int: ...
+    def leave(self) -> None: ...
 
 def keep_warm(bytes: int) -> int:
     """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone.

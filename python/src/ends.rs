@@ -5,8 +5,10 @@ use crate::exchange;
 use crate::lend::{self, Loan};
 use crate::message::Message;
 use crate::patience::Patience;
+use crate::poll;
 use crate::port::Port;
 use crate::ring::{self, Ring};
+use crate::turn::Turn;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -40,6 +42,15 @@ impl Sender {
 
     fn put_nowait(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         exchange::put(&self.port, value, Patience::None)
+    }
+
+    #[pyo3(signature = (value, timeout=None))]
+    fn aput<'py>(slf: Bound<'py, Self>, value: Bound<'py, PyAny>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "put", (&slf, value, timeout))
+    }
+
+    fn _poll_put(&self, value: &Bound<'_, PyAny>, turn: &Turn) -> PyResult<bool> {
+        poll::put(&self.port, value, turn)
     }
 
     #[pyo3(signature = (values, block=true, timeout=None))]
@@ -205,6 +216,34 @@ impl Receiver {
 
     fn fileno(&self) -> i32 {
         self.port.ring().as_fd().as_raw_fd()
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn aget<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "get", (&slf, timeout))
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn arecv<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "recv", (&slf, timeout))
+    }
+
+    /// The turn itself while there is no value.
+    fn _poll_get<'py>(&self, turn: &Bound<'py, Turn>) -> PyResult<Bound<'py, PyAny>> {
+        let value = poll::get(turn.py(), &self.port, self.allow_pickle, turn.get())?;
+        Ok(value.unwrap_or_else(|| turn.as_any().clone()))
+    }
+
+    fn _poll_recv(&self, turn: &Bound<'_, Turn>) -> PyResult<Option<Message>> {
+        poll::recv(turn.py(), &self.port, self.allow_pickle, turn.get())
+    }
+
+    fn __aiter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "next_until_end", (&slf,))
     }
 
     fn __iter__(slf: Bound<'_, Self>) -> PyResult<Bound<'_, Self>> {

@@ -63,6 +63,7 @@ stop_from! {
     SendError: , NoSpace;
     TrySendError: Full, NoSpace;
     SendTimeoutError: Timeout, NoSpace;
+    RecvError: ;
     TryRecvError: Empty;
     RecvTimeoutError: Timeout;
     WaitAckedError: Timeout;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi` |
 //! | `exchange.rs` | putting and getting: what the classes have in common |
+//! | `poll.rs`, `turn.rs` | the same in an event loop, with `_tasks.py` |
 //! | `port.rs`, `patience.rs` | joining, waiting, signals, and who is told of a death |
 //! | `encode.rs`, `fill.rs` | values into slots, one copy |
 //! | `decode.rs`, `held.rs`, `warm.rs` | slots into values: views, or copies into warm memory |
@@ -21,9 +22,11 @@ mod lend;
 mod message;
 mod numpy;
 mod patience;
+mod poll;
 mod port;
 mod queue;
 mod ring;
+mod turn;
 mod warm;
 
 /// The native part of the package.
@@ -43,6 +46,8 @@ mod _native {
     use super::queue::QueueCore;
     #[pymodule_export]
     use super::ring::Ring;
+    #[pymodule_export]
+    use super::turn::{Bell, Turn};
     #[pymodule_export]
     use super::warm::keep_warm;
 }

@@ -137,7 +137,7 @@ impl Port {
         let attempt = &attempt;
         loop {
             let Some(slice) = patience.slice() else {
-                self.mourn(way, began)?;
+                self.look_round(way, began)?;
                 return Err(errors::not_now(py, way));
             };
             match py.detach(|| attempt(slice)) {
@@ -146,20 +146,23 @@ impl Port {
                 Ok(done) => return Ok(done),
             }
             py.check_signals()?;
-            self.mourn(way, began)?;
+            self.look_round(way, began)?;
         }
     }
 
+    /// Now and then, [`mourn`](Self::mourn)s.
+    fn look_round(&self, way: Way, began: Instant) -> PyResult<()> {
+        let looked = lock(&self.obituaries).looked;
+        if looked.is_some_and(|looked| looked.elapsed() < ROUNDS) { Ok(()) } else { self.mourn(way, began) }
+    }
+
     /// In a supervised ring: an error if the other side died since `began`, or has not been told of yet, and nobody of it lives.
-    fn mourn(&self, way: Way, began: Instant) -> PyResult<()> {
+    pub fn mourn(&self, way: Way, began: Instant) -> PyResult<()> {
         if !self.supervised {
             return Ok(());
         }
         let mut obituaries = lock(&self.obituaries);
         let now = Instant::now();
-        if obituaries.looked.is_some_and(|looked| now.duration_since(looked) < ROUNDS) {
-            return Ok(());
-        }
         obituaries.looked = Some(now);
         let participants = self.ring.stats().participants;
         let peers = participants.iter().filter(|peer| match way {

@@ -5,8 +5,10 @@ use crate::exchange;
 use crate::lend::{self, Loan};
 use crate::message::Message;
 use crate::patience::Patience;
+use crate::poll;
 use crate::port::{self, Port};
 use crate::ring::{self, Ring, Wishes};
+use crate::turn::Turn;
 use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyType};
@@ -77,6 +79,15 @@ impl QueueCore {
         exchange::put(&self.port, obj, Patience::None)
     }
 
+    #[pyo3(signature = (obj, timeout=None))]
+    fn aput<'py>(slf: Bound<'py, Self>, obj: Bound<'py, PyAny>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "put", (&slf, obj, timeout))
+    }
+
+    fn _poll_put(&self, obj: &Bound<'_, PyAny>, turn: &Turn) -> PyResult<bool> {
+        poll::put(&self.port, obj, turn)
+    }
+
     #[pyo3(signature = (objs, block=true, timeout=None))]
     fn put_many(&self, objs: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<usize> {
         exchange::put_many(&self.port, objs, Patience::new(block, timeout)?)
@@ -122,6 +133,34 @@ impl QueueCore {
     #[pyo3(signature = (block=true, timeout=None))]
     fn recv(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<Message> {
         exchange::recv(py, &self.port, self.allow_pickle, Patience::new(block, timeout)?)
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn aget<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "get", (&slf, timeout))
+    }
+
+    #[pyo3(signature = (timeout=None))]
+    fn arecv<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "recv", (&slf, timeout))
+    }
+
+    /// The turn itself while there is no value.
+    fn _poll_get<'py>(&self, turn: &Bound<'py, Turn>) -> PyResult<Bound<'py, PyAny>> {
+        let value = poll::get(turn.py(), &self.port, self.allow_pickle, turn.get())?;
+        Ok(value.unwrap_or_else(|| turn.as_any().clone()))
+    }
+
+    fn _poll_recv(&self, turn: &Bound<'_, Turn>) -> PyResult<Option<Message>> {
+        poll::recv(turn.py(), &self.port, self.allow_pickle, turn.get())
+    }
+
+    fn __aiter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __anext__<'py>(slf: Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "get", (&slf,))
     }
 
     fn qsize(&self) -> PyResult<usize> {

@@ -171,7 +171,7 @@ impl End {
     }
 
     /// Takes the next message; if there is none, and it is time to or something was rejected, one of the dead's.
-    fn take_or_search(&self, me: Owner, look: Look) -> Result<Taken, Stop> {
+    pub(super) fn take_or_search(&self, me: Owner, look: Look) -> Result<Taken, Stop> {
         let result = self.core.take(&self.cursor, me, &*self.attachment);
         let rejected = self.core.shared().control().counters.0.rejected.load(Relaxed);
         if result != Err(Miss::NotNow) || (look == Look::Glance && rejected == self.rejected.get()) {

@@ -7,6 +7,7 @@ use crate::attachment::Until;
 use crate::error::*;
 use crate::message::Message;
 use crate::received;
+use crate::ring::mpmc::Taken;
 use crate::sync::{Mutant, mutant};
 use smallvec::SmallVec;
 use std::fmt;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 /// The receiving side. Cloning it is cheap and gives each thread a handle of its own; one handle may also be shared.
 #[repr(align(128))]
 pub struct Receiver<M: Message + ?Sized> {
-    end: End,
+    pub(super) end: End,
     _message: PhantomData<fn(&M)>,
 }
 
@@ -197,6 +198,12 @@ impl<M: Message + ?Sized> Receiver<M> {
             self.end.core.acknowledge(taken);
             self.end.freed();
         }
+        self.hand_out(taken)
+    }
+
+    /// What was taken, as its guard.
+    #[inline(always)]
+    pub(super) fn hand_out(&self, taken: Taken) -> Result<Received<'_, M>, Stop> {
         let slots = self.end.core.shared();
         let (start, len) = slots.message::<M>(taken.index, slots.payload(taken.index));
         let held = Held { receiver: &self.end, taken, me: self.end.me.get(), _message: PhantomData };
@@ -207,6 +214,11 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     fn get_many(&self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
         let first = self.end.take(until)?;
+        self.run_from(first, max)
+    }
+
+    /// The message that was taken, and those that wait after it.
+    pub(super) fn run_from(&self, first: Taken, max: usize) -> Result<Batch<'_, M>, Stop> {
         let me = self.end.me()?;
         let mut run = HeldRun { receiver: &self.end, taken: SmallVec::new(), me: me.bits(), _message: PhantomData };
         run.taken.push(first);

@@ -23,7 +23,7 @@ use zerocopy::KnownLayout;
 /// Dropping the last sender of the last process ends the stream: receivers get what was sent, then `Disconnected`.
 #[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
-    end: End,
+    pub(super) end: End,
     /// In which lap this handle last sent into each slot, counted from `base`.
     sent: Notes,
     base: u32,
@@ -250,7 +250,7 @@ impl<M: Message + ?Sized> Sender<M> {
     }
 
     #[inline(always)]
-    fn lend(&self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
+    pub(super) fn lend(&self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
         let slots = self.end.core.shared();
         let len = len.unwrap_or(usize::MAX);
         let (claim, start, place) = if len <= slots.inline_len() {

@@ -6,9 +6,10 @@
 //! - [`lock`]: byte locks that the kernel drops when their owner dies, and a probe of them.
 //! - [`fork`]: what a forked child must not inherit: descriptors that prove life, and the memory of having joined.
 //! - [`futex`]: sleeping and waking across processes, and a barrier that reaches all of them.
+//! - [`thread`]: a thread of ours in somebody else's program.
 //! - [`clock`]: a cheap coarse clock.
 //! - [`cache`]: how large the processor's caches are.
 
 mod linux;
 
-pub use linux::{cache, clock, file, fork, futex, lock};
+pub use linux::{cache, clock, file, fork, futex, lock, thread};

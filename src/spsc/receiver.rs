@@ -209,7 +209,7 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     /// What the desk has handed out, as its guard.
     #[inline(always)]
-    fn hand_out(&mut self, (handed, index): (Handed, usize)) -> Result<Received<'_, M>, Stop> {
+    pub(super) fn hand_out(&mut self, (handed, index): (Handed, usize)) -> Result<Received<'_, M>, Stop> {
         let slots = &self.desk.end.slots;
         let (start, len) = slots.message::<M>(index, slots.bare_payload::<M>(index));
         let held = Held { desk: &mut self.desk, handed, _message: PhantomData };
@@ -220,8 +220,14 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     #[inline]
     fn get_many(&mut self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
+        let (first, _) = self.desk.next(until)?;
+        Ok(self.run_from(first, max))
+    }
+
+    /// The message that was handed out, and those that wait after it.
+    #[inline(always)]
+    pub(super) fn run_from(&mut self, first: Handed, max: usize) -> Batch<'_, M> {
         let desk = &mut self.desk;
-        let (first, _) = desk.next(until)?;
         let mut end = first.end;
         let mut count = 1;
         // What came out of line comes alone.
@@ -235,7 +241,7 @@ impl<M: Message + ?Sized> Receiver<M> {
         }
         let run = HeldRun { desk, first, end, count, _message: PhantomData };
         // SAFETY: the messages are the receiver's until the run is released, and aligned for `M`.
-        Ok(unsafe { Batch::new(run) })
+        unsafe { Batch::new(run) }
     }
 }
 

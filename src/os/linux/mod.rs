@@ -7,3 +7,4 @@ pub mod file;
 pub mod fork;
 pub mod futex;
 pub mod lock;
+pub mod thread;
