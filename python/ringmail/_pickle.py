@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
 import sys
@@ -10,24 +9,19 @@ from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
+from . import _torch
+
 
 class _Pickler(ForkingPickler):
     """Knows what ``multiprocessing`` knows, and tensors of PyTorch on the CPU, whose data then travels as an array does."""
 
     def reducer_override(self, obj: Any) -> Any:
-        """Reduces a plain tensor to an array."""
+        """Reduces tensors in our way."""
         torch = sys.modules.get("torch")
-        if torch is None or type(obj) is not getattr(torch, "Tensor", None):
-            return NotImplemented
-        plain = obj.device.type == "cpu" and obj.layout is torch.strided and not obj.requires_grad
-        if not plain or obj.is_conj() or obj.is_neg() or obj.dtype is torch.bfloat16:
-            return NotImplemented
-        return _tensor, (obj.numpy(),)
-
-
-def _tensor(array: Any) -> Any:
-    """A tensor over an array."""
-    return importlib.import_module("torch").from_numpy(array)
+        # It may be half imported.
+        if hasattr(torch, "TypedStorage") and _torch.is_own(torch, obj):
+            return _torch.reduce(torch, obj)
+        return NotImplemented
 
 
 def dumps(value: object) -> tuple[bytes, list[memoryview]]:
