@@ -265,6 +265,7 @@ def test_what_a_killed_receiver_held_comes_again(context: BaseContext) -> None:
 
 INTERRUPTED = """
 import sys, time, threading, os, signal, ringmail
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started with it ignored
 queue = ringmail.Queue(1)
 sender, receiver = ringmail.pair(1)
 if sys.argv[1] == "get":
