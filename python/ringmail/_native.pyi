@@ -88,7 +88,8 @@ class Ring:
             participants: how many processes may take part at once, up to 1000.
             redelivery: how many more times a message is delivered whose receiver died or rejected it, 0 to 14; for ever if None.
             keep_open: waits for a successor when nobody is left on the other side, instead of `Disconnected`.
-            retain_bytes: how much memory for messages beyond 960 bytes stays with the ring when it is empty; 256 MiB by default.
+            retain_bytes: how much memory for messages beyond 960 bytes stays with the ring when it is empty; by default as much as
+                they took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB).
             spin: how many seconds a waiter spins at most before it sleeps; 50 us by default.
             mode: permission bits, 0o600 by default; reading and writing go together.
             prefault: touches all memory before the first message.
@@ -610,5 +611,6 @@ class Turn:
 def keep_warm(bytes: int) -> int:
     """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone.
 
-    256 MiB by default; for arrays of 1 GiB that are copied out, set it to 1 GiB or more. Returns what it was.
+    By default as much as they took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB); of what is beyond 256 MiB the
+    system takes what somebody else needs. Returns what it was.
     """

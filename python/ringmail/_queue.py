@@ -26,7 +26,8 @@ class Queue(QueueCore[_T]):
         max_message_bytes: the longest message in bytes. It costs address space and no memory, ``(maxsize + 1024)`` times as
             much; 128 TiB is what a process has. By default a queue takes about 4 TiB: 819 MiB a message at 4096, 2 GiB at 1024.
         participants: how many processes may put or get at once.
-        retain_bytes: how much memory for messages beyond 960 bytes stays with the queue when it is empty; 256 MiB by default.
+        retain_bytes: how much memory for messages beyond 960 bytes stays with the queue when it is empty; by default as much as they
+            took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB).
         allow_pickle: whether ``get`` reads what only Python understands. Without, such a message is an error when it is
             received: for producers that are not trusted to run code here.
         ctx: taken for the sake of ``multiprocessing.Queue`` and not needed.

@@ -191,6 +191,7 @@ impl<'py, 'a> Build<'py, 'a> {
         let object = unsafe { Bound::from_owned_ptr_or_err(self.py, object) }?;
         // SAFETY: bytes that nobody else has seen yet.
         let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) };
+        warm::expect(start.cast(), bytes.len());
         // SAFETY: there is room for as many.
         unsafe { copy_out(self.py, bytes, start.cast()) };
         Ok(object)
@@ -394,6 +395,7 @@ fn bytearray<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> 
     let object = unsafe { Bound::from_owned_ptr_or_err(py, object) }?;
     // SAFETY: a bytearray that nobody else has seen yet.
     let start = unsafe { ffi::PyByteArray_AsString(object.as_ptr()) };
+    warm::expect(start.cast(), bytes.len());
     // SAFETY: there is room for as many.
     unsafe { copy_out(py, bytes, start.cast()) };
     Ok(object)

@@ -3,6 +3,7 @@
 use crate::ends::{Receiver, Sender};
 use crate::errors;
 use crate::port::{self, Port};
+use crate::warm;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
@@ -41,10 +42,8 @@ impl Wishes {
             .participants(self.participants)
             .redelivery(self.redelivery.map_or(Redelivery::Always, Redelivery::AtMost))
             .keep_open(self.keep_open)
-            .prefault(self.prefault);
-        if let Some(bytes) = self.retain_bytes {
-            options = options.retain(bytes);
-        }
+            .prefault(self.prefault)
+            .retain(self.retain());
         if let Some(seconds) = self.spin {
             let time = Duration::try_from_secs_f64(seconds)
                 .map_err(|error| PyValueError::new_err(format!("spin({seconds}): {error}")))?;
@@ -54,6 +53,19 @@ impl Wishes {
             options = options.mode(bits);
         }
         Ok(options)
+    }
+
+    /// Bytes that stay with the ring.
+    ///
+    /// What counts is all that is committed, messages under way included. Less than those take is given back and committed anew with every
+    /// message, which takes longer than copying it: 256 MiB are two arrays of 100 MB.
+    fn retain(&self) -> usize {
+        match self.retain_bytes {
+            Some(bytes) => bytes,
+            // Messages that may get so long because nobody said how long are not to be committed beforehand.
+            None if self.prefault && self.max_message_bytes > warm::OURS => warm::OURS,
+            None => warm::share(),
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! The first touch of fresh memory costs ten times what the copy does (a page fault for every 4 KiB), so that a receiver which
 //! lets the system have its 100 MB back after every message gets a third of what one does that keeps it.
+//!
+//! What nobody uses beyond 256 MiB is the system's for the taking (`MADV_FREE`): it is warm for as long as nobody is short of
+//! memory, so that keeping much of it is at nobody's expense.
 
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
@@ -17,8 +20,28 @@ const PAGE: usize = 4096;
 /// From this many bytes on huge pages pay.
 const HUGE: usize = 4 << 20;
 
-/// How many bytes are kept for later, unless somebody says otherwise: as many as a ring keeps.
-static RETAIN: AtomicUsize = AtomicUsize::new(256 << 20);
+/// How many bytes are kept for later; [`UNSAID`] until somebody says.
+static RETAIN: AtomicUsize = AtomicUsize::new(UNSAID);
+
+const UNSAID: usize = usize::MAX;
+
+/// Bytes that may lie idle anywhere. Of buffers, what is beyond is left to the system; not all are, as that takes some time too.
+pub const OURS: usize = 256 << 20;
+
+/// How many bytes a ring or a process keeps for later where nobody says: an eighth of the machine's memory, 256 MiB to 4 GiB.
+pub fn share() -> usize {
+    // SAFETY: no memory is passed.
+    let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
+    // SAFETY: as above.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    let memory = usize::try_from(pages).unwrap_or(0).saturating_mul(usize::try_from(page).unwrap_or(0));
+    (memory / 8).clamp(OURS, 4 << 30)
+}
+
+fn retain() -> usize {
+    let retain = RETAIN.load(Relaxed);
+    if retain == UNSAID { share() } else { retain }
+}
 
 /// Buffers that nobody uses. Only locked by threads attached to the interpreter, so never across a fork from Python.
 static IDLE: Mutex<Idle> = Mutex::new(Idle { bytes: 0, buffers: Vec::new() });
@@ -63,6 +86,21 @@ impl Drop for Pages {
     }
 }
 
+/// Says that fresh memory of the allocator's is about to be written from end to end, so that it may come in huge pages.
+///
+/// An object that has its bytes in itself, such as `bytes`, cannot be given a buffer from here, and the allocator fetches what is
+/// big from the system each time: then a fault for every 2 MiB instead of 4 KiB is the best that can be had.
+pub fn expect(start: *mut u8, len: usize) {
+    if len < HUGE {
+        return;
+    }
+    // Whole pages only, and none that is somebody else's too.
+    let (first, end) = (start.addr().next_multiple_of(PAGE), (start.addr() + len) / PAGE * PAGE);
+    let start = start.with_addr(first).cast();
+    // SAFETY: within the memory of one object; advice that is not taken does no harm.
+    unsafe { libc::madvise(start, end - first, libc::MADV_HUGEPAGE) };
+}
+
 /// The owner of an array's memory: the array's base.
 #[pyclass(frozen, module = "ringmail._native")]
 pub struct Warm {
@@ -96,6 +134,10 @@ impl Drop for Warm {
     fn drop(&mut self) {
         let Some(pages) = self.pages.take() else { return };
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.bytes + pages.len > OURS {
+            // SAFETY: nobody's any more, so that anything may be in it when it is used again; advice not taken does no harm.
+            unsafe { libc::madvise(pages.start.as_ptr().cast(), pages.len, libc::MADV_FREE) };
+        }
         idle.bytes += pages.len;
         idle.buffers.push(pages);
         let surplus = trim(&mut idle);
@@ -106,7 +148,7 @@ impl Drop for Warm {
 
 /// What is too much, the longest unused first.
 fn trim(idle: &mut Idle) -> Vec<Pages> {
-    let retain = RETAIN.load(Relaxed);
+    let retain = retain();
     let mut surplus = Vec::new();
     while idle.bytes > retain && !idle.buffers.is_empty() {
         let pages = idle.buffers.remove(0);
@@ -119,7 +161,8 @@ fn trim(idle: &mut Idle) -> Vec<Pages> {
 /// Sets how many bytes of buffers for received arrays this process keeps when the arrays are gone; returns what it was.
 #[pyfunction]
 pub fn keep_warm(bytes: usize) -> usize {
-    let before = RETAIN.swap(bytes, Relaxed);
+    let before = retain();
+    RETAIN.store(bytes.min(UNSAID - 1), Relaxed);
     let surplus = trim(&mut IDLE.lock().unwrap_or_else(PoisonError::into_inner));
     drop(surplus);
     before

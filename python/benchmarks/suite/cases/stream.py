@@ -1,0 +1,101 @@
+"""A sample of a stream: one producer, one consumer, so many messages; what most cases are made of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from .. import machine
+from ..crew import Failure, Gate, play
+from ..payloads import Payload, same
+from ..peers.contract import Peer
+from ..sampling import Contestant, Figures
+
+#: Numbered messages that are looked at in full before anything is timed, at most.
+CHECKED = 12
+
+#: Beyond so many bytes a message takes long to make and to compare.
+LONG = 10_000_000
+
+
+def contestant(
+    peer: type[Peer], payload: Payload, capacity: int, seconds: float, figure: Callable[[float], float] = float
+) -> Contestant:
+    """A peer that moves such messages; ``figure`` makes its figure of messages per second."""
+
+    def prepare() -> Callable[[], Figures]:
+        need = payload.nbytes * (1 + capacity + peer.copies) if payload.nbytes >= 100_000_000 else 0
+        if need > machine.room():
+            raise Failure(f"takes {need >> 20} MiB, which are not there")
+        rate = _checked(peer, payload, capacity)
+        count = max(3 if rate > 1 else 2, min(int(rate * seconds), 3_000_000))
+        # Into memory that is warm, as far as it will be.
+        warm = max(count // 10, min(capacity, count) + 2 if payload.nbytes > 10_000 else 10)
+
+        def sample() -> Figures:
+            made = peer(payload, capacity)
+            try:
+                gate = Gate(1)
+                parts = ((_consume, (made, gate, warm, count)), (_produce, (made, gate, warm + count)))
+                (taken,) = play(*parts, limit=60 + 20 * (warm + count) / rate)
+                return {"value": figure(taken)}
+            finally:
+                made.close()
+
+        return sample
+
+    return Contestant(peer.name, peer.mode, prepare)
+
+
+def _checked(peer: type[Peer], payload: Payload, capacity: int) -> float:
+    """Messages per second, roughly, of a peer that delivered what was sent."""
+    made = peer(payload, capacity)
+    try:
+        gate, count = Gate(1), CHECKED if payload.nbytes < LONG else 2
+        return float(play((_verify, (made, gate, count)), (_produce_numbered, (made, gate, count)))[0])
+    finally:
+        made.close()
+
+
+def _produce(peer: Peer, gate: Gate, count: int) -> None:
+    value = peer.payload.make()
+    gate.wait()
+    peer.open_sender()
+    peer.pump(value, count)
+
+
+def _consume(peer: Peer, gate: Gate, warm: int, count: int) -> float:
+    peer.open_receiver()
+    gate.arrive()
+    peer.drain(warm)
+    start = time.perf_counter()
+    peer.drain(count)
+    return count / (time.perf_counter() - start)
+
+
+def _produce_numbered(peer: Peer, gate: Gate, count: int) -> None:
+    gate.wait()
+    peer.open_sender()
+    for number in range(count):
+        peer.put(peer.payload.make(number))
+    value = peer.payload.make()
+    while True:
+        peer.pump(value, 1 if peer.payload.nbytes >= 1_000_000 else 512)
+
+
+def _verify(peer: Peer, gate: Gate, count: int) -> float:
+    peer.open_receiver()
+    gate.arrive()
+    for number in range(count):
+        if not same(peer.get(), peer.payload.make(number)):
+            raise AssertionError(f"message {number} is not what was sent")
+    peer.let_go()
+    peer.drain(1 if peer.payload.nbytes >= LONG else 8)
+    batch = 1
+    while True:
+        start = time.perf_counter()
+        peer.drain(batch)
+        passed = time.perf_counter() - start
+        if passed > 0.05:
+            return batch / passed
+        batch *= 2

@@ -1,0 +1,159 @@
+"""The results as CSV and Markdown: wins and losses alike."""
+
+from __future__ import annotations
+
+import csv
+import pathlib
+
+from . import summary
+from .sampling import Case, Outcome
+from .summary import Summary, told
+
+SUBJECT = "ringmail"
+
+
+def write_csv(path: pathlib.Path, outcomes: list[Outcome]) -> None:
+    """One line for each figure of each sample, whether it counts or not."""
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(
+            ["case", "contestant", "mode", "round", "regime", "trip_before_ns", "trip_after_ns", "others_share", "counts",
+             "figure", "unit", "value"]
+        )  # fmt: skip
+        for outcome in outcomes:
+            modes = {contestant.name: contestant.mode for contestant in outcome.case.contestants}
+            for sample in outcome.samples:
+                for figure, value in sample.figures.items():
+                    if figure == "value" and outcome.case.several:
+                        continue
+                    writer.writerow(
+                        [sample.case, sample.contestant, modes[sample.contestant], sample.round, sample.regime,
+                         f"{sample.trips[0]:.0f}", f"{sample.trips[1]:.0f}", f"{sample.bystanders:.3f}", int(sample.counts),
+                         figure, outcome.case.unit if figure == "value" else "", f"{value:.6g}"]
+                    )  # fmt: skip
+
+
+def write_markdown(
+    path: pathlib.Path, about: list[str], peers: list[tuple[str, str]], outcomes: list[Outcome], plots: list[str]
+) -> None:
+    """The tables."""
+    text = ["# Ringmail for Python beside others", "", *about, ""]
+    text += ["| peer | |", "|---|---|", *(f"| {name} | {state} |" for name, state in peers), ""]
+    text += goals(outcomes)
+    tables: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        tables.setdefault(outcome.case.table or outcome.case.name, []).append(outcome)
+    for of_table in tables.values():
+        text += _sizes(of_table) if of_table[0].case.table else _case(of_table[0])
+    text += [f"![{plot}]({plot})" for plot in plots]
+    path.write_text("\n".join(text) + "\n")
+
+
+def goals(outcomes: list[Outcome]) -> list[str]:
+    """What was to be reached, and what came of it."""
+    verdicts = [(verdict, outcome) for outcome in outcomes for verdict in summary.verdicts(outcome)]
+    if not verdicts:
+        return []
+    missed = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if not verdict.reached]
+    reached = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if verdict.reached]
+    text = [f"## Goals: {len(reached)} reached, {len(missed)} missed", ""]
+    return [*text, *missed, *reached, ""]
+
+
+def _sizes(outcomes: list[Outcome]) -> list[str]:
+    """A column for each case."""
+    outcomes = sorted(outcomes, key=lambda outcome: outcome.case.column)
+    names = _names([outcome.case for outcome in outcomes])
+    text = []
+    for regime in sorted({regime for outcome in outcomes for regime in summary.regimes(outcome)}, reverse=True):
+        text += [f"## {outcomes[0].case.table} ({regime})", ""]
+        text.append("| | " + " | ".join(outcome.case.heading for outcome in outcomes) + " |")
+        text.append("|---" * (len(outcomes) + 1) + "|")
+        for name, mode in names.items():
+            cells = [_cell(outcome, regime, name) for outcome in outcomes]
+            text.append(f"| {name} ({mode}) | " + " | ".join(cells) + " |")
+        text += ["", "Medians, least and greatest in brackets.", ""]
+    return text + _failures(outcomes)
+
+
+def _cell(outcome: Outcome, regime: str, name: str) -> str:
+    figures = summary.figures(outcome, regime, name)
+    if figures:
+        return _spread(figures)
+    return "failed" if name in outcome.failures else "-"
+
+
+def _case(outcome: Outcome) -> list[str]:
+    case = outcome.case
+    text = [f"## {case.title}", ""]
+    extra = [key for key in _figures(outcome) if key != "value"]
+    for regime in summary.regimes(outcome):
+        if case.several:
+            head = [*case.several.values(), "of"]
+        else:
+            head = [f"{case.unit} ({regime})", *extra, f"{SUBJECT} / this", "samples"]
+        text += ["| | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+        for name, mode in _names([case]).items():
+            figures = summary.figures(outcome, regime, name)
+            if figures is None:
+                continue
+            if case.several:
+                sums = [_sum(outcome, name, key) for key in case.several]
+                text.append(f"| {name} | " + " | ".join([*sums, str(figures.count)]) + " |")
+                continue
+            ratio = summary.ratio(outcome, regime, SUBJECT, name) if name != SUBJECT else None
+            extras = [summary.figures(outcome, regime, name, key) for key in extra]
+            cells = [_spread(figures), *(told(found.median) if found else "-" for found in extras)]
+            cells += [f"{ratio.median:.2f}x ({ratio.least:.2f} to {ratio.greatest:.2f})" if ratio else "-", str(figures.count)]
+            text.append(f"| {name} ({mode}) | " + " | ".join(cells) + " |")
+        text.append("")
+    return text + _failures([outcome])
+
+
+def _sum(outcome: Outcome, name: str, figure: str) -> str:
+    values = [sample.figures[figure] for sample in outcome.samples if sample.contestant == name]
+    return f"{sum(values):g}"
+
+
+def _figures(outcome: Outcome) -> list[str]:
+    return list(dict.fromkeys(figure for sample in outcome.samples for figure in sample.figures))
+
+
+def _names(cases: list[Case]) -> dict[str, str]:
+    return {contestant.name: contestant.mode for case in cases for contestant in case.contestants}
+
+
+def _failures(outcomes: list[Outcome]) -> list[str]:
+    text = []
+    for outcome in outcomes:
+        if outcome.samples and not summary.regimes(outcome):
+            text.append(f"- {outcome.case.title}: no sample counts, the machine was too busy")
+        text += [f"- {outcome.case.title}, {name}: {reason}" for name, reason in outcome.failures.items()]
+    return [*text, ""] if text else []
+
+
+def _spread(figures: Summary) -> str:
+    if figures.count == 1:
+        return told(figures.median)
+    return f"{told(figures.median)} ({told(figures.least)} to {told(figures.greatest)})"
+
+
+def lines(outcome: Outcome) -> list[str]:
+    """A case in a few lines, for who watches."""
+    text = []
+    for regime in summary.regimes(outcome):
+        for contestant in outcome.case.contestants:
+            figures = summary.figures(outcome, regime, contestant.name)
+            if figures is None:
+                continue
+            if outcome.case.several:
+                told_of = ", ".join(f"{key} {_sum(outcome, contestant.name, key)}" for key in outcome.case.several)
+                text.append(f"  {contestant.name:<36} {told_of}, of {figures.count}")
+                continue
+            ratio = summary.ratio(outcome, regime, SUBJECT, contestant.name)
+            beside = f"  {SUBJECT} / this {ratio.median:.2f}" if ratio and contestant.name != SUBJECT else ""
+            text.append(f"  {regime:<5} {contestant.name:<36} {_spread(figures):<28} n={figures.count}{beside}")
+    if outcome.samples and not text:
+        text.append("  no sample counts: the machine was too busy (see --busy)")
+    text += [f"  goal: {verdict.text(outcome)}" for verdict in summary.verdicts(outcome)]
+    return text

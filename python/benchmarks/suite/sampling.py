@@ -1,0 +1,134 @@
+"""Rounds of samples, and which of them count.
+
+In each round every contestant is measured once, in turn. A sample counts if the probes before and after it were of one regime and others
+took no more processor time than allowed; one that does not is taken again, a few times.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+
+from . import crew, machine, regime
+from .crew import Failure
+
+#: What a sample tells: its "value", and whatever else a case wants to say.
+Figures = dict[str, float]
+
+#: How often a sample is taken that does not count.
+TRIES = 3
+
+
+@dataclasses.dataclass
+class Contestant:
+    """One way to do it."""
+
+    name: str
+    mode: str
+    #: Checks that it delivers what was sent; gives what takes a sample.
+    prepare: Callable[[], Callable[[], Figures]]
+
+
+@dataclasses.dataclass
+class Goal:
+    """What the subject is to reach: a factor of the best of others, or a figure."""
+
+    subject: str
+    bound: float
+    #: Names of the others, in the same case; without any, the bound is a figure.
+    best_of: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Case:
+    """One question."""
+
+    name: str
+    title: str
+    unit: str
+    more_is_better: bool
+    contestants: list[Contestant]
+    goals: list[Goal] = dataclasses.field(default_factory=list)
+    #: Set where this is a column of a table: the table's name, and the column's place and heading.
+    table: str = ""
+    column: float = 0.0
+    heading: str = ""
+    #: Whether the regime matters, and what others do meanwhile.
+    timed: bool = True
+    #: Where the figures are not one but several: which, and their headings. ``value`` is not told then.
+    several: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass
+class Sample:
+    """One that was taken."""
+
+    case: str
+    contestant: str
+    round: int
+    regime: str
+    trips: tuple[float, float]
+    bystanders: float
+    counts: bool
+    figures: Figures
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What came of a case."""
+
+    case: Case
+    samples: list[Sample]
+    #: Contestants that were not measured to the end, and why.
+    failures: dict[str, str]
+
+
+def take(case: Case, runs: int, busy: float, probe: regime.Probe, say: Callable[[str], None]) -> Outcome:
+    """Measures a case."""
+    outcome = Outcome(case, [], {})
+    samplers = {}
+    for contestant in case.contestants:
+        try:
+            samplers[contestant.name] = contestant.prepare()
+        except Exception as failure:
+            _fail(outcome, contestant.name, failure, say)
+        crew.clean()
+    for number in range(runs):
+        for name in list(samplers):
+            try:
+                for sample in _tries(case, name, number, samplers[name], busy, probe):
+                    outcome.samples.append(sample)
+            except Exception as failure:
+                _fail(outcome, name, failure, say)
+                del samplers[name]
+            crew.clean()
+    return outcome
+
+
+def _fail(outcome: Outcome, name: str, failure: Exception, say: Callable[[str], None]) -> None:
+    # A library that fails in its own way is told of, and the others go on.
+    text = str(failure) if isinstance(failure, Failure) else f"{type(failure).__name__}: {failure}"
+    reason = text.splitlines()[0]
+    outcome.failures[name] = reason
+    say(f"  {name}: {reason}")
+
+
+def _tries(
+    case: Case, name: str, number: int, sampler: Callable[[], Figures], busy: float, probe: regime.Probe
+) -> Iterator[Sample]:
+    if not case.timed:
+        yield Sample(case.name, name, number, "any", (0.0, 0.0), 0.0, True, sampler())
+        return
+    before = probe.trip_ns()
+    for _ in range(TRIES):
+        bystanders = machine.Bystanders()
+        figures = sampler()
+        crew.clean()
+        others = bystanders.share()
+        after = probe.trip_ns()
+        now = regime.of(before)
+        counts = now == regime.of(after) and others <= busy
+        yield Sample(case.name, name, number, now, (before, after), others, counts, figures)
+        if counts:
+            return
+        before = after

@@ -1,0 +1,102 @@
+"""Medians and spreads; ratios of neighbours."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+
+from .sampling import Goal, Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """A median and its spread."""
+
+    median: float
+    least: float
+    greatest: float
+    count: int
+
+
+def of(figures: list[float]) -> Summary | None:
+    """Of any figures; `None` if there are none."""
+    return Summary(statistics.median(figures), min(figures), max(figures), len(figures)) if figures else None
+
+
+def regimes(outcome: Outcome) -> list[str]:
+    """Those in which something counts."""
+    return sorted({sample.regime for sample in outcome.samples if sample.counts}, reverse=True)
+
+
+def figures(outcome: Outcome, regime: str, contestant: str, figure: str = "value") -> Summary | None:
+    """A contestant's figures."""
+    return of(
+        [
+            sample.figures[figure]
+            for sample in outcome.samples
+            if sample.counts and (sample.regime, sample.contestant) == (regime, contestant) and figure in sample.figures
+        ]
+    )
+
+
+def ratio(outcome: Outcome, regime: str, subject: str, other: str) -> Summary | None:
+    """The subject's figures, each to the other's in the same round."""
+    rounds: dict[int, dict[str, float]] = {}
+    for sample in outcome.samples:
+        if sample.counts and sample.regime == regime and sample.contestant in (subject, other):
+            rounds.setdefault(sample.round, {})[sample.contestant] = sample.figures["value"]
+    return of([values[subject] / values[other] for values in rounds.values() if len(values) == 2])
+
+
+def worst(outcome: Outcome, regime: str, subject: str, others: list[str]) -> tuple[str, Summary] | None:
+    """The one of the others that is hardest to beat, and the subject's ratio to it."""
+    ratios = {other: found for other in others if (found := ratio(outcome, regime, subject, other))}
+    pick = min if outcome.case.more_is_better else max
+    return pick(ratios.items(), key=lambda entry: entry[1].median) if ratios else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """Whether a goal was reached."""
+
+    goal: Goal
+    regime: str
+    reached: bool
+    figure: Summary
+    #: The one that it was hardest to reach against, if it was against any.
+    against: str | None
+
+    def text(self, outcome: Outcome) -> str:
+        """In words."""
+        word = "reached" if self.reached else "**missed**"
+        wish = "at least" if outcome.case.more_is_better else "at most"
+        got = f"{told(self.figure.median)} ({told(self.figure.least)} to {told(self.figure.greatest)})"
+        about = f"{outcome.case.title}, {self.regime}: {self.goal.subject} {wish}"
+        if self.against:
+            return f"{about} {self.goal.bound:g}x {self.against}: {got}x, {word}"
+        return f"{about} {told(self.goal.bound)} {outcome.case.unit}: {got}, {word}"
+
+
+def verdicts(outcome: Outcome) -> list[Verdict]:
+    """Of all goals that can be judged."""
+    given = []
+    for regime in regimes(outcome):
+        for goal in outcome.case.goals:
+            against, figure = None, None
+            if goal.best_of:
+                against, figure = worst(outcome, regime, goal.subject, goal.best_of) or (None, None)
+            else:
+                figure = figures(outcome, regime, goal.subject)
+            if figure is None:
+                continue
+            reached = figure.median >= goal.bound if outcome.case.more_is_better else figure.median <= goal.bound
+            given.append(Verdict(goal, regime, reached, figure, against))
+    return given
+
+
+def told(figure: float) -> str:
+    """With three figures."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(figure) >= limit:
+            return f"{figure / limit:.3g}{unit}"
+    return f"{figure:.3g}"
