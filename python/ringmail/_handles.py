@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from multiprocessing import reduction, util
+from multiprocessing import context, reduction, util
 from typing import Any, Protocol
 
 
@@ -78,6 +78,11 @@ util.register_after_fork(_anchor, _after_fork)
 
 def duplicate(fd: int) -> Any:
     """A file descriptor in a form that can be pickled, once."""
+    child = context.get_spawning_popen()
+    if child is not None:
+        # Two handles of one ring have one descriptor, and a child that is being started takes none twice.
+        fd = os.dup(fd)
+        weakref.finalize(child, os.close, fd)
     return reduction.DupFd(fd)
 
 

@@ -72,6 +72,21 @@ def test_both_ends_of_a_pair_travel(context: BaseContext) -> None:
         result.get(timeout=10)
 
 
+def send_to_oneself(sender: ringmail.Sender, receiver: ringmail.Receiver, out: ringmail.Queue) -> None:
+    sender.put("both")
+    out.put(receiver.get(timeout=20))
+
+
+def test_both_ends_of_a_pair_travel_together(context: BaseContext) -> None:
+    sender, receiver = ringmail.pair(4)
+    out = ringmail.Queue()
+    child = context.Process(target=send_to_oneself, args=(sender, receiver, out))  # type: ignore[attr-defined]
+    child.start()
+    assert out.get(timeout=30) == "both"
+    child.join()
+    assert child.exitcode == 0
+
+
 def hand_over(carrier: ringmail.Queue) -> None:
     queue, sender = carrier.get(timeout=20)
     queue.put("by another queue")
