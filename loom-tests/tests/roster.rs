@@ -130,7 +130,12 @@ impl World {
     fn publish(&self, event: usize) {
         self.messages[event].fetch_add(1, AcqRel);
         let is_fenced = self.kernel.mistake != Mistake::NoFence;
-        wait::after_publishing(&self.events[event], is_fenced, &self.kernel);
+        let word = &self.events[event];
+        if is_fenced {
+            wait::after_fence(word, &self.kernel)
+        } else {
+            wait::after_publishing(word, &self.kernel)
+        };
     }
 
     /// Takes a message, if one is there.
