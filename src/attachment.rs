@@ -72,6 +72,9 @@ const VERDICT_MS: u64 = 50;
 /// Misses of one handle that does not wait between two looks at the clock.
 const CLOCK_EVERY: u64 = 8;
 
+/// Milliseconds between two looks at the clock from which on the next miss looks as well.
+const SELDOM_MS: u64 = 20;
+
 /// A ring that this process has open.
 #[derive(Debug)]
 pub struct Attachment {
@@ -342,6 +345,10 @@ impl Attachment {
 
     /// Whether there is reason to ask about a role: somebody came or went since the last verdict, or it was that all are gone.
     fn is_in_doubt(&self, role: Role) -> bool {
+        if self.segment.header().flags & KEEP_OPEN != 0 {
+            // Then absence is not the end, and nobody asks for a verdict.
+            return false;
+        }
         let changes = self.slots.control().presence.0.changes.load(Acquire);
         let last = self.deserted[role as usize].get();
         last >> 32 != u64::from(changes) || last & 1 != 0
@@ -374,9 +381,13 @@ impl Attachment {
             return true;
         }
         let (now, asked) = (clock::coarse_ms(), &self.asked[role as usize]);
-        let may = asked.get() == now;
+        let since = now.wrapping_sub(asked.get());
         asked.set(now);
-        may
+        if since > SELDOM_MS {
+            // A caller who polls seldom asks each time.
+            misses.set(CLOCK_EVERY - 1);
+        }
+        since == 0
     }
 
     /// Goes on with an operation of `role` that missed at first, until it succeeds, must not wait longer, or waits in vain.

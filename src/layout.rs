@@ -69,17 +69,16 @@ pub fn always_fits<M: Message + ?Sized>() -> bool {
 #[inline(always)]
 pub fn bare_stride<M: Message + ?Sized>() -> Option<usize> {
     let size = if always_fits::<M>() { message::size_with::<M>(0) } else { None };
-    // A type is never aligned more strictly than its size says.
-    size.map(|size| stride(size as u64) as usize)
+    // A size is a multiple of the alignment, and so says enough of it; but zero says nothing.
+    size.filter(|&size| size > 0).map(|size| stride(size as u64, 1) as usize)
 }
 
 /// Bytes from one slot to the next where `whole` are used.
 ///
 /// A stride divides a cache line or is a multiple of it, so that no small slot straddles two.
-const fn stride(whole: u64) -> u64 {
+fn stride(whole: u64, align: u64) -> u64 {
     match whole {
-        0..8 => 8,
-        8..64 => whole.next_power_of_two(),
+        0..64 => whole.next_power_of_two().max(8).max(align),
         _ => whole.next_multiple_of(64),
     }
 }
@@ -343,7 +342,7 @@ impl SlotPlan {
             let inline_len = if fits { stride - 64 } else { 0 };
             return Self { stride, payload: if fits { 64 } else { 0 }, inline_len, has_bodies: true };
         }
-        Self { stride: stride(whole), payload, inline_len: max_len, has_bodies: false }
+        Self { stride: stride(whole, align), payload, inline_len: max_len, has_bodies: false }
     }
 }
 

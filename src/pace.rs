@@ -5,9 +5,10 @@
 //! sides are some times slower, and nothing ever brings them back. So a sender that may block waits a moment before a
 //! long message, if as many messages as suit the caches wait in the ring and receivers are taking them.
 //!
-//! A moment is as long as a message takes through memory at worst. Receivers that took nothing in that time have other reasons to
-//! be slow. The sender goes on then, and does not wait again before they have taken something. So what waiting in vain
-//! costs is of the order of what the message costs anyway.
+//! A moment is as long as a message takes through memory at worst, both ways. Receivers that took nothing in that time have other
+//! reasons to be slow. The sender goes on then, and does not wait again before they have taken something; and where it
+//! waited in vain again and again, not for the next 2, 4, 8 messages, up to 256. So waiting in vain costs next to nothing
+//! in the long run.
 //!
 //! Nothing but speed depends on it: whoever does not wait, or waits too long, sends the same messages.
 
@@ -20,6 +21,9 @@ const BYTES_PER_NS: usize = 4;
 /// The most moments that one message is held back for. The receivers take a message in each.
 const MOST: usize = 8;
 
+/// The most messages that are sent without waiting because it was in vain.
+const LONGEST_TRUCE: u64 = 256;
+
 /// Relaxed turns between two looks.
 const TURNS: u32 = 16;
 
@@ -31,12 +35,15 @@ const YIELD_AFTER: Duration = Duration::from_micros(2);
 pub struct Pace {
     /// What the receivers were to take next when they took too long.
     stalled_at: Private,
+    /// How many messages go without waiting after the next time in vain, and how many still do after the last.
+    truce: Private,
+    left: Private,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         // No position: an index is never that large.
-        Self { stalled_at: Private::new(u64::MAX) }
+        Self { stalled_at: Private::new(u64::MAX), truce: Private::new(0), left: Private::new(0) }
     }
 }
 
@@ -60,6 +67,9 @@ impl Pace {
         if at == self.stalled_at.get() {
             return;
         }
+        if self.left.get() > 0 {
+            return self.left.set(self.left.get() - 1);
+        }
         let moment = Duration::from_nanos((len / BYTES_PER_NS) as u64);
         for _ in 0..MOST {
             let since = elapsed();
@@ -75,11 +85,20 @@ impl Pace {
                 }
             };
             match now {
-                None => return,
-                Some(now) if now == at => return self.stalled_at.set(at),
+                None => return self.truce.set(0),
+                Some(now) if now == at => return self.give_up(at),
                 Some(now) => at = now,
             }
         }
+    }
+}
+
+impl Pace {
+    fn give_up(&self, at: u64) {
+        let truce = self.truce.get();
+        self.stalled_at.set(at);
+        self.left.set(truce);
+        self.truce.set((2 * truce).clamp(2, LONGEST_TRUCE));
     }
 }
 
@@ -122,6 +141,20 @@ mod tests {
         assert_eq!(waits(&pace, None, |_| Some(0)), MOMENT / 100);
         // It has taken one since.
         assert!(waits(&pace, None, |_| Some(1)) >= MOMENT);
+    }
+
+    #[test]
+    fn waiting_in_vain_becomes_rare() {
+        let pace = Pace::default();
+        // One is taken for each that is sent, and none meanwhile.
+        let waited = (0..10_000).filter(|&at| waits(&pace, None, |_| Some(at)) >= MOMENT).count();
+        assert!((40..50).contains(&waited), "{waited}");
+        // One that could be waited for makes it patient again.
+        let last = (20_000..).find(|&at| waits(&pace, None, |_| Some(at)) >= MOMENT).unwrap();
+        (1..=LONGEST_TRUCE).for_each(|more| _ = waits(&pace, None, |_| Some(last + more)));
+        waits(&pace, None, |time| (time < MOMENT / 2).then_some(30_000));
+        assert!(waits(&pace, None, |_| Some(30_001)) >= MOMENT);
+        assert!(waits(&pace, None, |_| Some(30_002)) >= MOMENT);
     }
 
     #[test]

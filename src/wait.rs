@@ -201,7 +201,7 @@ impl Patience {
     /// A receiver that looks the instant a message is there takes the cache line from a sender who is about to write the
     /// next one into it: then every message costs a transfer or three, and both crawl in lockstep. If it rests a little,
     /// many messages come at the price of one. But where messages come one at a time, resting is just latency. So: as long
-    /// as several messages came since the last miss, rest, and longer each time; else not, but for one miss in 32, to see.
+    /// as several messages came since the last miss, rest, and longer each time; else not, but for one miss in 256, to see.
     fn rest(&self, progress: u64) -> u32 {
         let came = progress.wrapping_sub(self.progress.get());
         let misses = self.misses.get().wrapping_add(1);
@@ -229,7 +229,7 @@ pub enum Side {
 /// Relaxed turns of a spin between two looks at the clock.
 const TURNS: u32 = 16;
 
-/// Turns before the first. What is on its way takes some hundred nanoseconds at most; a look at the clock takes 25 of them.
+/// Turns of a receiver before the first. What is on its way takes some hundred nanoseconds at most; a look at the clock takes 25 of them.
 const FIRST_TURNS: u32 = 256;
 
 /// How long a spin keeps its core to itself.
@@ -282,7 +282,7 @@ pub fn wait<T>(
 /// The most relaxed turns between two looks: under two microseconds.
 const LONGEST_REST: u32 = 64;
 
-/// The spin before the first sleep. It gives way to other threads after a microsecond or so: the peer may need this core.
+/// The spin before the first sleep. It gives way to other threads after some microseconds: the peer may need this core.
 ///
 /// A sender before a full ring rests a little longer each time, up to a sixteenth of what the receivers have to deal with:
 /// looking at every turn, it would take the cache line away from a receiver for each single slot that comes free, and
@@ -301,7 +301,8 @@ fn spin<T>(
         Side::Receiver(position) => (patience.rest(position), 1),
     };
     let (mut turns, mut start) = (0, None);
-    let mut next_clock = FIRST_TURNS;
+    // A sender's turns are rests.
+    let mut next_clock = if matches!(side, Side::Receiver(_)) { FIRST_TURNS } else { TURNS };
     loop {
         (0..rest).for_each(|_| pause());
         if let Some(done) = attempt(Look::Glance) {

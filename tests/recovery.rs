@@ -31,6 +31,13 @@ fn child() {
             say("rejected");
             hear();
         }
+        "hoarder" => {
+            let ring = mpmc::Ring::<u64>::open(&args[0]).unwrap();
+            let rx = ring.receiver().unwrap();
+            let held: Vec<_> = rx.try_iter().collect();
+            say(format!("holds {}", held.len()));
+            hear();
+        }
         "stream" => {
             let ring = spsc::Ring::<u64>::open(&args[0]).unwrap();
             let mut rx = ring.receiver().unwrap();
@@ -110,6 +117,25 @@ fn recover_drops_what_the_policy_drops() {
         refills(&ring);
         assert_eq!(ring.stats().dropped, 1);
     }
+}
+
+#[test]
+fn who_polls_finds_all_that_one_dead_held_once_it_found_some() {
+    const HELD: usize = 200;
+    let name = name("hoard");
+    let ring = mpmc::Ring::<u64>::create(&name, &Options::new().capacity(256).keep_open(true)).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    (0..HELD as u64).for_each(|message| tx.send(&message).unwrap());
+    let mut hoarder = Process::start("child", "hoarder", &[&name]);
+    assert_eq!(hoarder.expect("holds"), HELD.to_string());
+    assert!(rx.try_recv().unwrap_err().is_empty());
+    hoarder.kill();
+    let mut found = 0;
+    wait_for("the first of them", || {
+        found = rx.try_iter().count();
+        found > 0
+    });
+    assert_eq!(found, HELD);
 }
 
 #[test]

@@ -166,3 +166,14 @@ fn an_spsc_receiver_remembers_no_more_than_a_lap() {
     assert_eq!(received, 64);
     drop(held);
 }
+
+/// The slots of an spsc ring lay closer together than messages without bytes are aligned.
+#[test]
+fn messages_without_bytes_are_aligned() {
+    let (mut tx, mut rx) = spsc::channel::<[u128; 0]>(&Options::new().capacity(4)).unwrap();
+    for _ in 0..10 {
+        tx.try_send(&[]).unwrap();
+        let message = rx.try_recv().unwrap();
+        assert_eq!(std::ptr::from_ref(&*message).addr() % align_of::<u128>(), 0);
+    }
+}

@@ -178,9 +178,8 @@ impl End {
             return stopped(result);
         }
         let found = self.core.sweep(me, &*self.attachment);
-        if found.is_none() {
-            self.rejected.set(rejected);
-        }
+        // Where one was found, there may be more: the next miss searches as well.
+        self.rejected.set(if found.is_none() { rejected } else { !rejected });
         // The search may have freed slots, and memory.
         self.freed();
         self.attachment.tidy_up();

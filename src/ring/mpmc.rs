@@ -301,14 +301,15 @@ impl<S: Shared> Core<S> {
     }
 
     /// The position of the first message that nobody has taken, if `many` or more wait before where this handle believes the tail
-    /// to be. `taken` is where it last found that: all before it are taken. (Passed over are few.)
+    /// to be. `taken` is where it last found that. (Good enough to go by, not to count: messages that others were
+    /// still writing are passed over.)
     pub fn waiting(&self, taken: &Private, cursor: &Private, many: u64) -> Option<u64> {
         let tail = cursor.get();
-        let far_behind = |position| self.ring.distance(position, tail) > self.ring.capacity();
-        let mut position = taken.get();
-        if far_behind(position) {
-            // Others have sent meanwhile. More than a lap before the tail, everything is taken.
-            position = tail.wrapping_sub(self.ring.one_lap());
+        // The hint spares a walk over what others sent meanwhile.
+        let mut position = self.at_least(taken, self.shared.head());
+        if self.ring.distance(position, tail) > self.ring.capacity() {
+            // Beyond the tail that this handle knows of: then nothing waits before that.
+            return None;
         }
         while position != tail {
             let word = Word(self.shared.word(self.ring.index(position)).load(Acquire));

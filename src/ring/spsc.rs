@@ -73,12 +73,19 @@ impl<S: Shared> Producer<S> {
         self.ring.distance(self.tail, self.limit)
     }
 
-    /// Where the receiver is, as far as this side knows, if so many messages wait for it.
+    /// The position of the first message that the receiver has not taken, as far as this side knows, if so many wait for it. (What
+    /// is acknowledged at once was never noted as taken.)
     pub fn waiting(&mut self, many: u64) -> Option<u64> {
         let capacity = self.ring.capacity();
         // It may have come further since, so it is asked.
         let room = self.room(capacity.saturating_sub(many) + 1);
-        (capacity - room.min(capacity) >= many).then_some(self.limit)
+        let unacknowledged = capacity - room.min(capacity);
+        if unacknowledged < many {
+            return None;
+        }
+        let taken = self.ring.sound(self.shared.taken().load(Relaxed));
+        let waiting = self.ring.distance(taken, self.tail).min(unacknowledged);
+        (waiting >= many).then(|| self.ring.advance(self.limit, unacknowledged - waiting))
     }
 
     /// The slot of the message `ahead` places after the next one, within the room.
