@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: how fast it is.
 
-use crate::run::{cargo, run as run_plainly};
+use crate::run::{cargo, run as run_plainly, target};
 use std::path::Path;
 
 /// Runs the benchmarks that are asked for.
@@ -20,11 +20,19 @@ fn in_process(rest: &[&str]) -> bool {
     ))
 }
 
-/// Between processes, beside other crates in the same run.
+/// The file of samples that a comparison leaves; its histograms lie beside it.
+pub fn samples() -> String {
+    format!("{}/samples.csv", target("compare"))
+}
+
+/// Between processes, beside other crates in the same run, with every peer.
 fn compare(rest: &[&str]) -> bool {
     if !Path::new("benches/compare/Cargo.toml").exists() {
         println!("\nbenches/compare skipped: it is not in this checkout");
         return true;
     }
-    run_plainly(cargo(&[&["run", "--release", "--package", "ringmail-compare", "--"], rest].concat()))
+    let samples = samples();
+    let program = ["run", "--release", "--package", "ringmail-compare", "--features", "peers", "--"];
+    let to = if rest.contains(&"--csv") || rest.contains(&"--list") { vec![] } else { vec!["--csv", &samples] };
+    run_plainly(cargo(&[&program[..], &to, rest].concat()))
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod fuzz;
 mod lint;
+mod plot;
 mod python;
 mod run;
 mod tally;
@@ -22,6 +23,7 @@ usage: cargo xtask <command>
   bench                      every benchmark
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
   bench compare [ARG]...     those between processes and against other crates; arguments go to the harness
+  plot [SAMPLES]             the pictures (docs/pictures) and the README's table, from what bench compare left
   torture [OPTION]...        processes killed, stopped and forked by chance; --minutes N, --sends N, --kills N, --stops N, --seed S
   torture sweep [SCENE]...   one process killed at every access to shared memory, scene by scene
   torture mutants [NAME]...  deliberate mistakes, which must be found
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         ["test", steps @ ..] => test::run(steps),
         ["lint"] => lint::run(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["plot", rest @ ..] => plot::run(rest),
         ["torture", rest @ ..] => torture::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["help" | "-h" | "--help"] => {

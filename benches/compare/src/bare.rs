@@ -3,13 +3,18 @@
 //! - [`Shared`]: a mapping that forked processes share.
 //! - [`PingPong`]: a number that goes to and fro in two cache lines: the cost of moving a line, twice.
 //! - [`Frames`]: two counters and slots, and no protocol for anything that may go wrong: the cost of moving the bytes.
+//! - [`Stream`]: as `Frames`, for messages of one type, published so many at a time: the most that can go through lines.
 //! - [`Bell`]: a bare futex: the cost of waking a process.
 
 use crate::crew::Line;
+use crate::payload::Payload;
+use crate::queue::{Queue, Rx, Tx, Wait};
+use std::cell::UnsafeCell;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::fd::FromRawFd;
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
 
 /// Zeroed memory that stays shared with forked children.
@@ -183,6 +188,101 @@ impl<S: Deref<Target = Shared<Frames>>> FrameEnd<S> {
         read(unsafe { std::slice::from_raw_parts(self.slot(), self.shape.len) });
         self.mine += 1;
         self.ring.read.0.store(self.mine, Release);
+    }
+}
+
+/// Slots of a [`Stream`]; a power of two, so that no division is measured.
+const STREAM: u64 = 1024;
+
+/// A ring of short messages, two counters, and no protocol for anything that may go wrong. Each side looks at the other's counter only
+/// when it believes the ring full or empty, and moves its own after every `BATCH` messages: there must be whole batches of them.
+pub struct Stream<M, const BATCH: u64>(Arc<Shared<Lane<M>>>);
+
+#[repr(C)]
+struct Lane<M> {
+    sent: Line<AtomicU64>,
+    read: Line<AtomicU64>,
+    slots: Line<[UnsafeCell<M>; STREAM as usize]>,
+}
+
+// SAFETY: a slot is used by the side alone that the counters give it to.
+unsafe impl<M: Send> Sync for Lane<M> {}
+
+impl<M, const BATCH: u64> Clone for Stream<M, BATCH> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<M: Payload, const BATCH: u64> Stream<M, BATCH> {
+    pub fn new() -> Self {
+        // SAFETY: zeroes are atomics, and words.
+        Self(Arc::new(unsafe { Shared::zeroed(size_of::<Lane<M>>()) }))
+    }
+}
+
+impl<M: Payload, const BATCH: u64> Queue<M> for Stream<M, BATCH> {
+    type Tx = StreamEnd<M, BATCH>;
+    type Rx = StreamEnd<M, BATCH>;
+
+    fn sender(&self) -> Self::Tx {
+        StreamEnd { lane: Arc::clone(&self.0), mine: 0, theirs: 0 }
+    }
+
+    fn receiver(&self) -> Self::Rx {
+        self.sender()
+    }
+}
+
+/// One side of a [`Stream`].
+pub struct StreamEnd<M, const BATCH: u64> {
+    lane: Arc<Shared<Lane<M>>>,
+    mine: u64,
+    theirs: u64,
+}
+
+impl<M: Payload, const BATCH: u64> StreamEnd<M, BATCH> {
+    /// The place that this side is at.
+    fn slot(&self) -> *mut M {
+        self.lane.slots.0[(self.mine % STREAM) as usize].get()
+    }
+}
+
+impl<M: Payload, const BATCH: u64> Tx<M> for StreamEnd<M, BATCH> {
+    #[inline]
+    fn send(&mut self, message: &M) {
+        self.fill(|slot| *slot = *message);
+    }
+
+    #[inline]
+    fn fill(&mut self, write: impl FnOnce(&mut M)) {
+        while self.mine - self.theirs == STREAM {
+            self.theirs = self.lane.read.0.load(Acquire);
+            std::hint::spin_loop();
+        }
+        // SAFETY: read by nobody until the counter says that it is sent.
+        write(unsafe { &mut *self.slot() });
+        self.mine += 1;
+        if self.mine.is_multiple_of(BATCH) {
+            self.lane.sent.0.store(self.mine, Release);
+        }
+    }
+}
+
+impl<M: Payload, const BATCH: u64> Rx<M> for StreamEnd<M, BATCH> {
+    #[inline]
+    fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
+        self.theirs = Wait::Spin.until(|| {
+            let theirs = if self.mine == self.theirs { self.lane.sent.0.load(Acquire) } else { self.theirs };
+            (theirs != self.mine).then_some(theirs)
+        });
+        // SAFETY: written by nobody until the counter says that it is read.
+        let done = read(unsafe { &*self.slot() });
+        self.mine += 1;
+        if self.mine.is_multiple_of(BATCH) {
+            self.lane.read.0.store(self.mine, Release);
+        }
+        done
     }
 }
 

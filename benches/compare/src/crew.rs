@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// The most workers that a sample may have.
 pub const MOST: usize = 16;
+/// How often workers can meet.
+const MEETINGS: usize = 6;
 /// Figures that a worker can report beside its times.
 const FIGURES: usize = 4;
 /// After so long a sample has failed.
@@ -79,7 +81,7 @@ pub fn now_ns() -> u64 {
 /// What workers and the main thread see of each other, in memory that forked processes share.
 #[repr(C)]
 pub struct Gate {
-    arrived: [Line<AtomicUsize>; 4],
+    arrived: [Line<AtomicUsize>; MEETINGS],
     /// How many senders are done with the warm-up and with the timed pass.
     pub done: [Line<AtomicUsize>; 2],
     desks: [Line<Desk>; MOST],
@@ -162,6 +164,11 @@ pub struct Log {
 }
 
 impl Log {
+    /// The log of something that took so long, in no crew: for what is not timed by one.
+    pub fn of(elapsed_ns: u64) -> Self {
+        Self { elapsed: Duration::from_nanos(elapsed_ns), delayed: 0.0, workers: 0, figures: Vec::new() }
+    }
+
     /// What worker `place` reported.
     pub fn figure(&self, worker: usize, place: usize) -> u64 {
         self.figures[worker][place]
@@ -210,9 +217,13 @@ pub fn run_for(seconds: u32, mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Optio
             true
         }
         Mode::Processes => {
-            let children: Vec<_> = (jobs.into_iter().enumerate())
-                .map(|(place, job)| fork(|| work(&gate, cores, place, crew, job)))
-                .collect();
+            // What jobs hold (names of queues) goes when all are done, and not as soon as the last child was forked.
+            let mut jobs: Vec<_> = jobs.into_iter().map(Some).collect();
+            let mut begin = |place: usize| {
+                let job = &mut jobs[place];
+                fork(|| job.take().is_some_and(|job| work(&gate, cores, place, crew, job)))
+            };
+            let children = (0..crew).map(&mut begin).collect();
             reap(children)
         }
     };

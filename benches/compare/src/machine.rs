@@ -1,11 +1,9 @@
 //! Which machine, and which versions: without them a figure says nothing.
 
 use crate::crew::Cores;
+use crate::peers::PACKAGES;
 use std::fs::read_to_string;
 use std::process::Command;
-
-/// The peers, as `Cargo.lock` calls them.
-const PEERS: [&str; 6] = ["rtrb", "crossbeam-queue", "crossbeam-channel", "disruptor", "kanal", "shaq"];
 
 /// What the figures were taken with, as lines of text.
 pub fn lines(cores: &Cores) -> String {
@@ -20,12 +18,14 @@ pub fn lines(cores: &Cores) -> String {
     let float = if cores.float { ", larger crews on any of them" } else { "" };
     let load = read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default().to_owned();
-    let versions: Vec<_> = PEERS.iter().map(|peer| format!("{peer} {}", locked(peer))).collect();
+    let versions: Vec<_> = PACKAGES.iter().map(|peer| format!("{peer} {}", locked(peer))).collect();
     format!(
-        "machine: {model}, {count} cores{virt}; Linux {}; {}; load {load}\nworkers on cores {:?}{float}\npeers: {}\n",
+        "machine: {model}, {count} cores{virt}; Linux {}; {}; load {load}\nworkers on cores {:?}{float}\n\
+         ringmail {}; peers: {}\n",
         kernel.trim(),
         rustc.trim(),
         cores.list,
+        env!("CARGO_PKG_VERSION"),
         versions.join(", "),
     )
 }

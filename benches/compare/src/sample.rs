@@ -4,7 +4,7 @@
 //! these ratios is the result, their least and greatest its spread; the ratio of two medians would compare what was
 //! measured at different times.
 
-use crate::cases::{Case, Direction, Outcome};
+use crate::cases::{Case, Direction, Goal, Kind, Outcome};
 use crate::regime::Regime;
 
 /// One sample that was kept.
@@ -23,6 +23,8 @@ pub struct Summary {
     pub median: f64,
     pub least: f64,
     pub greatest: f64,
+    /// What a quarter of the figures lies below, and what a quarter lies above.
+    pub quartiles: (f64, f64),
     pub count: usize,
 }
 
@@ -32,7 +34,8 @@ impl Summary {
         let (&least, &greatest) = (figures.first()?, figures.last()?);
         let count = figures.len();
         let median = (figures[(count - 1) / 2] + figures[count / 2]) / 2.0;
-        Some(Self { median, least, greatest, count })
+        let quartiles = (figures[(count - 1) / 4], figures[count - 1 - (count - 1) / 4]);
+        Some(Self { median, least, greatest, quartiles, count })
     }
 }
 
@@ -62,6 +65,18 @@ impl Samples {
         self.kept.iter().find(matches).map(|sample| sample.outcome.value)
     }
 
+    /// Those of `peers` that come within a factor of two of the best of them: whose rounds decide who is first. The others would only
+    /// cost rounds, since a round counts that has everybody.
+    fn rivals(&self, regime: Regime, peers: &[usize], direction: Direction) -> Vec<usize> {
+        let median = |&peer: &usize| Some((peer, self.summary(regime, peer, |outcome| Some(outcome.value))?.median));
+        let medians: Vec<_> = peers.iter().filter_map(median).collect();
+        let Some(best) = medians.iter().map(|&(_, median)| median).reduce(|a, b| direction.better(a, b)) else {
+            return Vec::new();
+        };
+        let is_close = |median: f64| median.max(best) <= 2.0 * median.min(best);
+        medians.into_iter().filter(|&(_, median)| is_close(median)).map(|(peer, _)| peer).collect()
+    }
+
     /// The subject's figures, each as a ratio to the best of `others` in the same round; rounds that lack one are left out.
     pub fn ratios(&self, regime: Regime, others: &[usize], direction: Direction) -> Option<Summary> {
         let rounds = self.kept.iter().map(|sample| sample.round + 1).max().unwrap_or(0);
@@ -70,7 +85,8 @@ impl Samples {
             let best = values?.into_iter().reduce(|a, b| direction.better(a, b))?;
             Some(self.value(round, regime, 0)? / best)
         };
-        Summary::of((0..rounds).filter_map(ratio).collect())
+        // Beside nothing there is no ratio.
+        Summary::of((0..rounds).filter_map(ratio).filter(|ratio| ratio.is_finite()).collect())
     }
 }
 
@@ -93,6 +109,9 @@ pub fn report(case: &Case, samples: &Samples) -> String {
             if let Some(tail) = samples.summary(regime, place, |outcome| outcome.p99) {
                 text += &format!(" p99 {:>9} {:<22}", number(tail.median), spread(tail));
             }
+            if let Some(tail) = samples.summary(regime, place, |outcome| outcome.p999) {
+                text += &format!(" p99.9 {:>9} {:<22}", number(tail.median), spread(tail));
+            }
             if place > 0
                 && let Some(ratio) = samples.ratios(regime, &[place], case.direction)
             {
@@ -101,28 +120,54 @@ pub fn report(case: &Case, samples: &Samples) -> String {
             text += &format!(" n={}\n", figures.count);
         }
         for goal in &case.goals {
-            let place = |name: &&str| case.contestants.iter().position(|contestant| contestant.name == *name);
-            let others: Vec<_> = goal.best_of.iter().filter_map(place).collect();
-            assert_eq!(others.len(), goal.best_of.len(), "a goal names an unknown contestant");
-            let best = goal.best_of.join(", ");
-            let wish = match case.direction {
-                Direction::MoreIsBetter(_) => "at least",
-                Direction::LessIsBetter(_) => "at most",
-            };
-            let verdict = samples.ratios(regime, &others, case.direction).map_or_else(
-                || "no round has all of them".to_owned(),
-                |ratio| {
-                    let verdict = if case.direction.meets(ratio.median, goal.bound) { "reached" } else { "MISSED" };
-                    format!("{} {verdict}", ratio_text(ratio))
-                },
-            );
-            text += &format!("    goal: {wish} {}x the best of {best}: {verdict}\n", goal.bound);
+            text += &verdict(case, samples, regime, goal);
         }
     }
     if samples.kept.is_empty() {
         text += "  no sample could be kept: the machine was too busy\n";
     }
     text
+}
+
+/// Whether a goal is reached in a regime.
+fn verdict(case: &Case, samples: &Samples, regime: Regime, goal: &Goal) -> String {
+    let name = |&other: &usize| case.contestants[other].name;
+    let others: Vec<_> = if goal.is_against_all() {
+        let is_peer = |&other: &usize| case.contestants[other].kind() == Kind::Peer;
+        let peers: Vec<_> = (1..case.contestants.len()).filter(is_peer).collect();
+        samples.rivals(regime, &peers, case.direction)
+    } else {
+        let place = |name: &&str| case.contestants.iter().position(|contestant| contestant.name == *name);
+        let others: Vec<_> = goal.best_of.iter().filter_map(place).collect();
+        assert_eq!(others.len(), goal.best_of.len(), "a goal names an unknown contestant");
+        others
+    };
+    if others.is_empty() {
+        return "    goal: the first of all peers: there is none\n".to_owned();
+    }
+    let best = others.iter().map(name).collect::<Vec<_>>().join(", ");
+    let aim = match (goal.is_against_all(), case.direction) {
+        (true, _) => "the first of all peers, here".to_owned(),
+        (false, Direction::MoreIsBetter(_)) => format!("at least {}x the best of", goal.bound),
+        (false, Direction::LessIsBetter(_)) => format!("at most {}x the best of", goal.bound),
+    };
+    let verdict = samples.ratios(regime, &others, case.direction).map_or_else(
+        || "no round has all of them".to_owned(),
+        |ratio| format!("{} {}", ratio_text(ratio), word(ratio, goal.bound, case.direction)),
+    );
+    format!("    goal: {aim} {best}: {verdict}\n")
+}
+
+/// What a ratio is called beside its bound. Who is first is a tie if the middle half of the rounds does not agree on it.
+fn word(ratio: Summary, bound: f64, direction: Direction) -> &'static str {
+    let (low, high) = ratio.quartiles;
+    if bound == 1.0 && ratio.count > 2 && low <= bound && bound <= high {
+        "a tie"
+    } else if direction.meets(ratio.median, bound) {
+        "reached"
+    } else {
+        "MISSED"
+    }
 }
 
 fn ratio_text(ratio: Summary) -> String {
@@ -140,5 +185,77 @@ fn number(figure: f64) -> String {
         10.0.. => format!("{figure:.1}"),
         1.0.. => format!("{figure:.2}"),
         _ => format!("{figure:.3}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crew::Log;
+
+    const MORE: Direction = Direction::MoreIsBetter("a second");
+    const LESS: Direction = Direction::LessIsBetter("ns");
+
+    /// Samples from rows of round, contestant, regime and figure.
+    fn samples(rows: &[(usize, usize, Regime, f64)]) -> Samples {
+        let sample = |&(round, contestant, regime, value): &(_, _, _, f64)| {
+            let outcome = Outcome::new(value, Log::of(1));
+            Sample { round, contestant, regime, outcome }
+        };
+        Samples { kept: rows.iter().map(sample).collect(), sound: true }
+    }
+
+    #[test]
+    fn a_summary_is_of_the_middle() {
+        let odd = Summary::of(vec![5.0, 1.0, 3.0]).expect("figures");
+        assert_eq!((odd.least, odd.median, odd.greatest, odd.count), (1.0, 3.0, 5.0, 3));
+        let even = Summary::of(vec![4.0, 1.0, 2.0, 3.0]).expect("figures");
+        assert_eq!(even.median, 2.5);
+        let many = Summary::of((1..=11).map(f64::from).collect()).expect("figures");
+        assert_eq!(many.quartiles, (3.0, 9.0));
+        assert!(Summary::of(Vec::new()).is_none());
+    }
+
+    #[test]
+    fn ratios_are_of_neighbours_in_one_regime() {
+        use Regime::{Far, Near};
+        let samples = samples(&[
+            (0, 0, Near, 20.0),
+            (0, 1, Near, 10.0),
+            (0, 2, Near, 5.0),
+            // The subject has moved to the other regime: no ratio.
+            (1, 0, Far, 3.0),
+            (1, 1, Near, 10.0),
+            (1, 2, Near, 5.0),
+            (2, 0, Near, 30.0),
+            (2, 1, Near, 10.0),
+            (2, 2, Near, 60.0),
+        ]);
+        let ratio = samples.ratios(Near, &[1, 2], MORE).expect("two rounds");
+        assert_eq!((ratio.least, ratio.greatest, ratio.count), (0.5, 2.0, 2));
+        let ratio = samples.ratios(Near, &[1, 2], LESS).expect("two rounds");
+        assert_eq!((ratio.least, ratio.greatest, ratio.count), (3.0, 4.0, 2));
+        assert!(samples.ratios(Far, &[1], MORE).is_none());
+    }
+
+    #[test]
+    fn who_is_far_behind_is_no_rival() {
+        use Regime::Near;
+        let samples = samples(&[(0, 0, Near, 9.0), (0, 1, Near, 10.0), (0, 2, Near, 5.0), (0, 3, Near, 4.9)]);
+        assert_eq!(samples.rivals(Near, &[1, 2, 3], MORE), [1, 2]);
+        assert_eq!(samples.rivals(Near, &[1, 2, 3], LESS), [2, 3]);
+        assert_eq!(samples.rivals(Regime::Far, &[1, 2, 3], LESS), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_tie_is_called_one() {
+        let ratio = |figures: &[f64]| Summary::of(figures.to_vec()).expect("figures");
+        let even = ratio(&[0.96, 0.98, 1.01, 1.02, 1.03]);
+        assert_eq!(word(even, 1.0, MORE), "a tie");
+        assert_eq!(word(even, 0.9, MORE), "reached");
+        assert_eq!(word(even, 1.2, MORE), "MISSED");
+        let ahead = ratio(&[0.9, 1.1, 1.2, 1.3, 1.4]);
+        assert_eq!(word(ahead, 1.0, MORE), "reached");
+        assert_eq!(word(ahead, 1.0, LESS), "MISSED");
     }
 }

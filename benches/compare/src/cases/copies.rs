@@ -5,9 +5,12 @@
 //! memory that is warm: into the same place each time, or going round in as much memory as the ring does. *In place* is without
 //! the copy: the sender lends room and writes a number into each page of it, which is what a camera's driver costs the processor.
 
-use super::{Case, Contestant, Direction, Goal, Outcome};
+use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::bare::{FrameEnd, Frames, Shape};
 use crate::crew::{self, Cores, Job, Mode};
+use crate::payload::Payload;
+use crate::peers::{self, Party};
+use crate::queue::{Queue, Rx, Tx, Wait};
 use ringmail::{Options, mpmc, spsc};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -49,6 +52,7 @@ where
 {
     let warm = warm(len);
     let all = move |mut one: Box<dyn FnMut(u64) + '_>, post: &mut crew::Post<'_>| {
+        post.meet();
         (0..warm).for_each(&mut one);
         post.start();
         (warm..warm + n).for_each(&mut one);
@@ -58,7 +62,7 @@ where
     let sending: Job = Box::new(move |post| all(Box::new(sender()), post));
     let receiving: Job = Box::new(move |post| all(Box::new(receiver()), post));
     let log = crew::run_for(60, Mode::Processes, cores, vec![sending, receiving])?;
-    Some(Outcome { value: n as f64 * len as f64 / log.elapsed.as_nanos() as f64, p99: None, log })
+    Some(Outcome::new(n as f64 * len as f64 / log.elapsed.as_nanos() as f64, log))
 }
 
 fn options(len: usize) -> Options {
@@ -161,6 +165,52 @@ fn memcpy(name: &'static str, len: usize, places: usize) -> Contestant {
     })
 }
 
+/// Every other queue, going round in as much memory as it takes to be quickest: a ring of many long messages goes through memory.
+struct Copying;
+
+impl<M: Payload> Measure<M> for Copying {
+    fn contestant<Q: Queue<M>>(&self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) -> Contestant {
+        Contestant::new(name, mode, move |cores, n| {
+            let queue = queue();
+            let other = queue.clone();
+            let sender = move || {
+                let (mut tx, mut message) = (queue.sender(), M::boxed());
+                move |number| {
+                    message.stamp(number);
+                    tx.send(&message);
+                }
+            };
+            let receiver = move || {
+                let mut rx = other.receiver();
+                move |number| rx.receive(|message| message.verify_stamp(number))
+            };
+            pass(cores, n, size_of::<M>(), sender, receiver)
+        })
+    }
+}
+
+fn others_of<M: Payload>() -> Vec<Contestant> {
+    let mut others = Enlist(Vec::new(), Copying);
+    let capacity = (ROUND / size_of::<M>()).clamp(2, 1024);
+    peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut others);
+    others.0
+}
+
+/// The peers, at some lengths: theirs are known when they are compiled, and each takes a while.
+fn others(len: usize) -> Vec<Contestant> {
+    const K: usize = 1 << 10;
+    const M: usize = 1 << 20;
+    match len {
+        8 => others_of::<[u64; 1]>(),
+        64 => others_of::<[u64; 8]>(),
+        512 => others_of::<[u64; 64]>(),
+        4096 => others_of::<[u64; 4 * K / 8]>(),
+        0x1_0000 => others_of::<[u64; 64 * K / 8]>(),
+        0x10_0000 => others_of::<[u64; M / 8]>(),
+        _ => Vec::new(),
+    }
+}
+
 const LENGTHS: [(&str, &str, usize); 14] = [
     ("copy-8", "8 bytes copied in, seen in place", 8),
     ("copy-64", "64 bytes copied in, seen in place", 64),
@@ -181,25 +231,30 @@ const LENGTHS: [(&str, &str, usize); 14] = [
 pub fn cases() -> Vec<Case> {
     let case = |(name, about, len): (&'static str, &'static str, usize)| {
         let round = (ROUND / len).max(2);
-        let goals = match len {
-            // What moves the bytes is not what such messages cost.
-            ..=0xffff => vec![],
-            _ => vec![Goal { best_of: &["memcpy"], bound: 0.85 }],
-        };
+        let mut others = others(len);
+        let mut goals = Vec::new();
+        if !others.is_empty() {
+            goals.push(Goal::FIRST);
+        }
+        // Of shorter messages it is not moving the bytes that costs.
+        if len > 0xffff {
+            goals.push(Goal { best_of: &["memcpy"], bound: 0.85 });
+        }
+        let mut contestants = vec![
+            spsc_copy(len),
+            mpmc_copy(len),
+            spsc_in_place(len),
+            bare(len),
+            memcpy("memcpy", len, 1),
+            memcpy("memcpy, going round", len, round),
+        ];
+        contestants.append(&mut others);
         Case {
             name,
             about,
             direction: Direction::MoreIsBetter("GB/s"),
-            first: ((64 << 20) / len).clamp(2, 1_000_000) as u64,
-            step: 1,
-            contestants: vec![
-                spsc_copy(len),
-                mpmc_copy(len),
-                spsc_in_place(len),
-                bare(len),
-                memcpy("memcpy", len, 1),
-                memcpy("memcpy, going round", len, round),
-            ],
+            size: Size::Fitting { first: ((16 << 20) / len).clamp(2, 100_000) as u64, step: 1 },
+            contestants,
             goals,
         }
     };

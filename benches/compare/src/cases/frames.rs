@@ -5,7 +5,7 @@
 //! footprint is small, from the shared one at some megabytes, from memory beyond. The bare ring has the same copy and the same
 //! sum, and two counters instead of everything else; its footprint is its slots, and so there are several of it.
 
-use super::{Case, Contestant, Direction, Goal, Outcome};
+use super::{Case, Contestant, Direction, Goal, Outcome, Size};
 use crate::bare::{FrameEnd, Frames, Shape};
 use crate::crew::{self, Cores, Job, Mode};
 use ringmail::{Options, mpmc, spsc};
@@ -103,7 +103,7 @@ fn stream<S: Source, D: Drain>(
     });
     let log = crew::run(Mode::Processes, cores, vec![sender, receiver])?;
     let value = n as f64 * len as f64 / log.elapsed.as_nanos() as f64;
-    Some(Outcome { value, p99: None, log })
+    Some(Outcome::new(value, log))
 }
 
 impl Source for spsc::Sender<[u8]> {
@@ -198,8 +198,7 @@ pub fn cases() -> Vec<Case> {
             name,
             about,
             direction: Direction::MoreIsBetter("GB/s"),
-            first: ((128 << 20) / len) as u64,
-            step: 1,
+            size: Size::Fitting { first: ((128 << 20) / len) as u64, step: 1 },
             contestants,
             goals: vec![Goal { best_of: goal, bound: 0.9 }],
         }

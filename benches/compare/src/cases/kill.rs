@@ -3,7 +3,7 @@
 //!
 //! A queue that counts its sleepers counts the killed one for ever, and makes a system call for each message from then on.
 
-use super::{Case, Contestant, Direction, Goal, Outcome};
+use super::{Case, Contestant, Direction, Goal, Outcome, Size};
 use crate::bare;
 use crate::crew::{self, Cores, Mode, bury, fork, kill};
 use crate::payload::Payload;
@@ -37,7 +37,7 @@ fn pass<Q: 'static>(
             post.finish();
         })],
     )?;
-    Some(Outcome { value: log.ns_each(n), p99: None, log })
+    Some(Outcome::new(log.ns_each(n), log))
 }
 
 /// Has a child do something that blocks, and kills it there.
@@ -125,7 +125,8 @@ fn shaq(name: &'static str, killed: bool) -> Contestant {
 
 fn case(name: &'static str, about: &'static str, contestants: Vec<Contestant>, goals: Vec<Goal>) -> Case {
     let direction = Direction::LessIsBetter("ns");
-    Case { name, about, direction, first: 100_000, step: 1, contestants, goals }
+    let size = Size::Fitting { first: 100_000, step: 1 };
+    Case { name, about, direction, size, contestants, goals }
 }
 
 pub fn cases() -> Vec<Case> {

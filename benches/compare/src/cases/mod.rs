@@ -1,23 +1,43 @@
 //! What is measured: each case has a subject, the first contestant, and others that it is held against.
 
+mod attach;
 mod copies;
+mod fanin;
 mod frames;
+mod idle;
 mod kill;
+mod memory;
 mod mpmc;
 mod rtt;
 mod spsc;
 mod stream;
+mod survive;
+mod video;
 
 use crate::crew::{Cores, Log, Mode};
+use crate::payload::Payload;
+use crate::peers::Visitor;
+use crate::queue::Queue;
+use hdrhistogram::Histogram;
 
 /// What one sample of a contestant came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// In the unit of the case; the median, where it is a time for one of many.
     pub value: f64,
-    /// The 99th percentile, where there is one.
+    /// The 99th and the 99.9th percentile, where there are any.
     pub p99: Option<f64>,
+    pub p999: Option<f64>,
+    /// The times of all, where each was taken.
+    pub times: Option<Histogram<u64>>,
     pub log: Log,
+}
+
+impl Outcome {
+    /// A figure that has no tail.
+    pub fn new(value: f64, log: Log) -> Self {
+        Self { value, p99: None, p999: None, times: None, log }
+    }
 }
 
 type Run = Box<dyn Fn(&Cores, u64) -> Option<Outcome>>;
@@ -37,9 +57,29 @@ impl Contestant {
 
     /// A contestant whose figure is millions a second.
     pub fn rate(name: &'static str, mode: Mode, run: impl Fn(&Cores, u64) -> Option<Log> + 'static) -> Self {
-        Self::new(name, mode, move |cores, n| {
-            run(cores, n).map(|log| Outcome { value: log.million_per_s(n), p99: None, log })
-        })
+        Self::new(name, mode, move |cores, n| run(cores, n).map(|log| Outcome::new(log.million_per_s(n), log)))
+    }
+}
+
+/// What a contestant is to the one that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Ours,
+    Peer,
+    /// Nothing that could be used in its place: what the machine can do.
+    Limit,
+}
+
+impl Contestant {
+    /// What it is, as its name says.
+    pub fn kind(&self) -> Kind {
+        if self.name.starts_with("ringmail") {
+            Kind::Ours
+        } else if self.name.starts_with("bare") || self.name.starts_with("memcpy") {
+            Kind::Limit
+        } else {
+            Kind::Peer
+        }
     }
 }
 
@@ -54,6 +94,14 @@ impl Direction {
     pub fn unit(self) -> &'static str {
         match self {
             Self::MoreIsBetter(unit) | Self::LessIsBetter(unit) => unit,
+        }
+    }
+
+    /// Which figures are good, in a word.
+    pub fn better_word(self) -> &'static str {
+        match self {
+            Self::MoreIsBetter(_) => "more",
+            Self::LessIsBetter(_) => "less",
         }
     }
 
@@ -81,26 +129,64 @@ pub struct Goal {
     pub bound: f64,
 }
 
+impl Goal {
+    /// To be the first of all.
+    pub const FIRST: Self = Self { best_of: &[], bound: 1.0 };
+
+    /// Whether it is held against every peer, and not against some that it names.
+    pub fn is_against_all(&self) -> bool {
+        self.best_of.is_empty()
+    }
+}
+
+/// How much a sample does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// What fits into the time of a sample: a multiple of `step`, found from samples of `first`.
+    Fitting { first: u64, step: u64 },
+    /// Always as much, and no more than so many rounds of it.
+    Fixed { n: u64, rounds: usize },
+}
+
 pub struct Case {
     pub name: &'static str,
     /// What is measured, for the reader of the figures.
     pub about: &'static str,
     pub direction: Direction,
-    /// How many things the first sample does: it tells how many fill the time of one.
-    pub first: u64,
-    /// Samples do a multiple of so many.
-    pub step: u64,
+    pub size: Size,
     pub contestants: Vec<Contestant>,
     pub goals: Vec<Goal>,
 }
 
 pub fn all() -> Vec<Case> {
-    let mut cases = spsc::cases();
-    cases.extend(rtt::cases());
-    cases.extend(mpmc::cases());
-    cases.extend(kill::cases());
-    cases.extend(frames::cases());
-    cases.extend(copies::cases());
-    cases.extend(stream::cases());
-    cases
+    let families = [
+        spsc::cases,
+        mpmc::cases,
+        rtt::cases,
+        copies::cases,
+        frames::cases,
+        video::cases,
+        fanin::cases,
+        stream::cases,
+        kill::cases,
+        survive::cases,
+        idle::cases,
+        attach::cases,
+        memory::cases,
+    ];
+    families.into_iter().flat_map(|cases| cases()).collect()
+}
+
+/// Collects a contestant for every queue that it is shown: a case says what is done with one.
+pub struct Enlist<F>(pub Vec<Contestant>, pub F);
+
+/// Makes a contestant of a queue.
+pub trait Measure<M: Payload> {
+    fn contestant<Q: Queue<M>>(&self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) -> Contestant;
+}
+
+impl<M: Payload, F: Measure<M>> Visitor<M> for Enlist<F> {
+    fn visit<Q: Queue<M>>(&mut self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) {
+        self.0.push(self.1.contestant(name, mode, queue));
+    }
 }

@@ -1,37 +1,41 @@
-//! Round trips of 64 bytes between two processes: there in one ring, back in another.
+//! Round trips between two processes: there in one queue, back in another.
 //!
 //! Spinning: both sides look for the message all the time; bounded by moving a cache line twice, which the bare ping-pong
 //! shows. Blocking: the verbs that sleep when nothing comes; back to back nobody should ever get to sleep. After a pause
 //! the other side sleeps: bounded by waking a process, which the bare futex shows.
 //!
-//! Back to back, a figure is the mean of a burst of 32 round trips (reading the clock costs a good part of one); after a pause
-//! each round trip is timed. Given are the median and the 99th percentile of these.
+//! Back to back, the figure is the median of the means of bursts of 32 round trips, since reading the clock costs a good part of one. What
+//! lies beyond the median (the 99th and the 99.9th percentile, the histogram) is of a second pass in which every round trip is timed, clock
+//! included. After a pause each round trip is timed, and there is one pass.
+//!
+//! The sender has the message in a buffer and stamps both its ends, which the receiver looks at; *in place* nothing is copied at all.
 
-use super::{Case, Contestant, Direction, Goal, Outcome};
-use crate::bare::{self, Bell, PingPong, Shared};
+use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
+use crate::bare::{Bell, PingPong, Shared};
 use crate::crew::{self, Cores, Job, Mode, now_ns};
 use crate::payload::Payload;
-use hdrhistogram::Histogram;
-use ringmail::{Options, mpmc, spsc};
+use crate::peers::{self, Party, Visitor, ours, threads};
+use crate::queue::{Copied, Queue, Rx, Tx, Wait};
+use crate::times::{self, Desk, PARTS};
 use std::hint::spin_loop;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
+/// The message, where it is not the length that is looked at.
 type Message = [u64; 8];
 
 /// Slots of each ring.
 const CAPACITY: usize = 64;
+/// Bytes that a ring of long messages may have.
+const ROUND: usize = 4 << 20;
 /// Round trips that are timed together, back to back.
 const BURST: u64 = 32;
-/// Parts of a nanosecond that are told apart.
-const PARTS: u64 = 10;
 /// The pause after which the other side sleeps.
 const PAUSE_NS: u64 = 300_000;
 
-/// One side: sends to the other and receives from it.
+/// One side: sends the message with a number to the other, and receives the one with the next.
 trait End {
-    fn send(&mut self, message: Message);
-    fn receive(&mut self) -> Message;
+    fn send(&mut self, number: u64);
+    fn receive(&mut self, number: u64);
 }
 
 /// When a round trip begins.
@@ -51,44 +55,55 @@ fn trips<C: End, S: End>(
     client: impl FnOnce() -> C + Send + 'static,
     server: impl FnOnce() -> S + Send + 'static,
 ) -> Option<Outcome> {
-    let (burst, warm) = if pace == Pace::Pausing { (1, 32) } else { (BURST, 10_000) };
+    let warm = if pace == Pace::Pausing { 32 } else { 2_000.min(2 * n) };
+    // Without pauses, a pass in bursts and one in which each trip is timed.
+    let in_bursts = if pace == Pace::Pausing { 0 } else { n / 2 / BURST };
+    let single = if pace == Pace::Pausing { n } else { n / 2 };
+    let desk = Arc::new(Desk::map());
+    let for_client = Arc::clone(&desk);
     let caller: Job = Box::new(move |post| {
         let mut end = client();
-        let mut trip = |number| {
-            end.send(Message::numbered(number));
-            end.receive()
+        post.meet();
+        let mut number = 0;
+        let mut trip = || {
+            number += 1;
+            end.send(number);
+            end.receive(number);
         };
-        for number in 1..=warm {
-            let answer = trip(number);
-            answer.verify();
-            assert_eq!(answer.number(), number);
+        for _ in 0..warm {
+            trip();
             pause(pace);
         }
-        let mut times = Histogram::<u64>::new_with_bounds(1, 1_000_000_000_000, 3).expect("bounds are fine");
-        let mut number = warm;
+        let (mut bursts, mut times) = (times::histogram(), times::histogram());
         post.start();
-        for _ in 0..n / burst {
-            pause(pace);
+        for _ in 0..in_bursts {
             let start = now_ns();
-            for _ in 0..burst {
-                number += 1;
-                assert_eq!(trip(number)[7], number + 7);
+            (0..BURST).for_each(|_| trip());
+            bursts.saturating_record((now_ns() - start) * PARTS / BURST);
+        }
+        let mut start = now_ns();
+        for _ in 0..single {
+            if pace == Pace::Pausing {
+                pause(pace);
+                start = now_ns();
             }
-            times.saturating_record((now_ns() - start) * PARTS / burst);
+            trip();
+            let end = now_ns();
+            times.saturating_record((end - start) * PARTS);
+            start = end;
         }
         post.finish();
-        post.report(0, times.value_at_quantile(0.5));
-        post.report(1, times.value_at_quantile(0.99));
+        let median = if in_bursts > 0 { &bursts } else { &times };
+        post.report(0, median.value_at_quantile(0.5));
+        for_client.leave(&times);
         post.meet();
     });
     let answerer: Job = Box::new(move |post| {
         let mut end = server();
-        for number in 1..=warm + n {
-            let message = end.receive();
-            if number == warm + 1 {
-                assert_eq!(message.number(), number);
-            }
-            end.send(message);
+        post.meet();
+        for number in 1..=warm + in_bursts * BURST + single {
+            end.receive(number);
+            end.send(number);
             // The client starts its clock when both are warm.
             if number == warm {
                 post.start();
@@ -98,9 +113,11 @@ fn trips<C: End, S: End>(
         post.meet();
     });
     let log = crew::run(mode, cores, vec![caller, answerer])?;
-    let ns = |place| log.figure(0, place) as f64 / PARTS as f64;
-    let unit = if pace == Pace::Pausing { 1_000.0 } else { 1.0 };
-    Some(Outcome { value: ns(0) / unit, p99: Some(ns(1) / unit), log })
+    let times = desk.take();
+    let unit = PARTS as f64 * if pace == Pace::Pausing { 1_000.0 } else { 1.0 };
+    let tail = |quantile| Some(times.value_at_quantile(quantile) as f64 / unit);
+    let (value, p99, p999) = (log.figure(0, 0) as f64 / unit, tail(0.99), tail(0.999));
+    Some(Outcome { value, p99, p999, times: Some(times), log })
 }
 
 fn pause(pace: Pace) {
@@ -112,107 +129,78 @@ fn pause(pace: Pace) {
     }
 }
 
-/// Whether verbs sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verbs {
-    Try,
-    Blocking,
+/// Two ends of two queues.
+struct Pair<T, R, M> {
+    tx: T,
+    rx: R,
+    message: Copied<M>,
+    in_place: bool,
 }
 
-struct Spsc(spsc::Sender<Message>, spsc::Receiver<Message>, Verbs);
-
-impl End for Spsc {
+impl<M: Payload, T: Tx<M>, R: Rx<M>> End for Pair<T, R, M> {
     #[inline]
-    fn send(&mut self, message: Message) {
-        match self.2 {
-            Verbs::Try => self.0.try_send(&message).expect("try_send"),
-            Verbs::Blocking => self.0.send(&message).expect("send"),
+    fn send(&mut self, number: u64) {
+        if self.in_place {
+            self.tx.fill(|message| message.stamp(number));
+        } else {
+            let message = self.message.get();
+            message.stamp(number);
+            self.tx.send(message);
         }
     }
 
     #[inline]
-    fn receive(&mut self) -> Message {
-        match self.2 {
-            Verbs::Try => loop {
-                if let Ok(message) = self.1.try_recv_copy() {
-                    return message;
-                }
-                spin_loop();
-            },
-            Verbs::Blocking => self.1.recv_copy().expect("recv"),
-        }
+    fn receive(&mut self, number: u64) {
+        self.rx.receive(|message| message.verify_stamp(number));
     }
 }
 
-struct Mpmc(mpmc::Sender<Message>, mpmc::Receiver<Message>, Verbs);
-
-impl End for Mpmc {
-    #[inline]
-    fn send(&mut self, message: Message) {
-        match self.2 {
-            Verbs::Try => self.0.try_send(&message).expect("try_send"),
-            Verbs::Blocking => self.0.send(&message).expect("send"),
-        }
-    }
-
-    #[inline]
-    fn receive(&mut self) -> Message {
-        match self.2 {
-            Verbs::Try => loop {
-                if let Ok(message) = self.1.try_recv_copy() {
-                    return message;
-                }
-                spin_loop();
-            },
-            Verbs::Blocking => self.1.recv_copy().expect("recv"),
-        }
-    }
+/// Every queue, at a pace.
+struct Trips {
+    pace: Pace,
+    in_place: bool,
 }
 
-fn ringmail(name: &'static str, verbs: Verbs, pace: Pace) -> Contestant {
-    Contestant::new(name, Mode::Processes, move |cores, n| {
-        let ring = || spsc::Ring::<Message>::anonymous(&Options::new().capacity(CAPACITY)).expect("ring");
-        let (there, back) = (ring(), ring());
-        let far = (there.clone(), back.clone());
-        let client = move || Spsc(there.sender().expect("sender"), back.receiver().expect("receiver"), verbs);
-        let server = move || Spsc(far.1.sender().expect("sender"), far.0.receiver().expect("receiver"), verbs);
-        trips(Mode::Processes, cores, n, pace, client, server)
-    })
-}
-
-fn ringmail_mpmc(name: &'static str, verbs: Verbs, pace: Pace) -> Contestant {
-    Contestant::new(name, Mode::Processes, move |cores, n| {
-        let ring = || mpmc::Ring::<Message>::anonymous(&Options::new().capacity(CAPACITY)).expect("ring");
-        let (there, back) = (ring(), ring());
-        let far = (there.clone(), back.clone());
-        let client = move || Mpmc(there.sender().expect("sender"), back.receiver().expect("receiver"), verbs);
-        let server = move || Mpmc(far.1.sender().expect("sender"), far.0.receiver().expect("receiver"), verbs);
-        trips(Mode::Processes, cores, n, pace, client, server)
-    })
+impl<M: Payload> Measure<M> for Trips {
+    fn contestant<Q: Queue<M>>(&self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) -> Contestant {
+        let Self { pace, in_place } = *self;
+        Contestant::new(name, mode, move |cores, n| {
+            let (there, back) = (queue(), queue());
+            let far = (there.clone(), back.clone());
+            // Who sends makes the queue, with some: so both send first.
+            let client = move || {
+                let tx = there.sender();
+                Pair { tx, rx: back.receiver(), message: Copied::new(), in_place }
+            };
+            let server = move || {
+                let tx = far.1.sender();
+                Pair { tx, rx: far.0.receiver(), message: Copied::new(), in_place }
+            };
+            trips(mode, cores, n, pace, client, server)
+        })
+    }
 }
 
 /// Two cache lines and no queue; with the payload, or only its number.
-struct Lines(Arc<Shared<PingPong>>, usize, u64, bool);
+struct Lines(Arc<Shared<PingPong>>, usize, bool);
 
 impl End for Lines {
     #[inline]
-    fn send(&mut self, message: Message) {
-        if self.3 {
-            self.0.send_payload(self.1, message.number());
+    fn send(&mut self, number: u64) {
+        if self.2 {
+            self.0.send_payload(self.1, number);
         } else {
-            self.0.send(self.1, message.number());
+            self.0.send(self.1, number);
         }
     }
 
     #[inline]
-    fn receive(&mut self) -> Message {
-        self.2 += 1;
-        if self.3 {
-            std::hint::black_box(self.0.await_payload(1 - self.1, self.2));
+    fn receive(&mut self, number: u64) {
+        if self.2 {
+            std::hint::black_box(self.0.await_payload(1 - self.1, number));
         } else {
-            self.0.await_number(1 - self.1, self.2);
+            self.0.await_number(1 - self.1, number);
         }
-        Message::numbered(self.2)
     }
 }
 
@@ -220,177 +208,180 @@ fn lines(name: &'static str, payload: bool) -> Contestant {
     Contestant::new(name, Mode::Processes, move |cores, n| {
         let table = Arc::new(PingPong::map());
         let other = Arc::clone(&table);
-        let client = move || Lines(table, 0, 0, payload);
-        let server = move || Lines(other, 1, 0, payload);
-        trips(Mode::Processes, cores, n, Pace::BackToBack, client, server)
+        let client = move || Lines(table, 0, payload);
+        trips(Mode::Processes, cores, n, Pace::BackToBack, client, move || Lines(other, 1, payload))
     })
 }
 
-/// A bare futex each way: the client wakes the server and spins for its answer.
-struct Bells(Arc<[Shared<Bell>; 2]>, usize, u64);
+/// A bare futex each way. Whoever is told to spins for its message instead of sleeping.
+struct Bells(Arc<[Shared<Bell>; 2]>, usize, bool);
 
 impl End for Bells {
-    fn send(&mut self, message: Message) {
-        self.0[self.1].ring(message.number() as u32);
+    fn send(&mut self, number: u64) {
+        self.0[self.1].ring(number as u32);
     }
 
-    fn receive(&mut self) -> Message {
+    fn receive(&mut self, number: u64) {
         let bell = &self.0[1 - self.1];
-        if self.1 == 0 {
-            bell.spin(self.2 as u32);
-        } else {
-            bell.sleep(self.2 as u32);
-        }
-        self.2 += 1;
-        Message::numbered(self.2)
+        let before = number as u32 - 1;
+        if self.2 { bell.spin(before) } else { bell.sleep(before) }
     }
 }
 
-fn bells(name: &'static str) -> Contestant {
+/// `spins`: the client spins for its answer, as it does while it pauses.
+fn bells(name: &'static str, pace: Pace, spins: bool) -> Contestant {
     Contestant::new(name, Mode::Processes, move |cores, n| {
         let bells = Arc::new([Bell::map(), Bell::map()]);
         let other = Arc::clone(&bells);
-        trips(Mode::Processes, cores, n, Pace::Pausing, move || Bells(bells, 0, 0), move || Bells(other, 1, 0))
+        let client = move || Bells(bells, 0, spins);
+        trips(Mode::Processes, cores, n, pace, client, move || Bells(other, 1, false))
     })
 }
 
-struct Rtrb(rtrb::Producer<Message>, rtrb::Consumer<Message>);
+/// rtrb, which the other cases have in verbs of its own.
+type RtrbEnds = (Option<rtrb::Producer<Message>>, Option<rtrb::Consumer<Message>>);
+#[derive(Clone)]
+struct Rtrb(Arc<Mutex<RtrbEnds>>);
 
-impl End for Rtrb {
-    #[inline]
-    fn send(&mut self, message: Message) {
-        self.0.push(message).expect("push");
-    }
-
-    #[inline]
-    fn receive(&mut self) -> Message {
-        loop {
-            if let Ok(message) = self.1.pop() {
-                return message;
-            }
-            spin_loop();
-        }
+impl Rtrb {
+    fn new() -> Self {
+        let (tx, rx) = rtrb::RingBuffer::new(CAPACITY);
+        Self(Arc::new(Mutex::new((Some(tx), Some(rx)))))
     }
 }
 
-fn rtrb() -> Contestant {
-    Contestant::new("rtrb", Mode::Threads, move |cores, n| {
-        let ((tx, server_rx), (server_tx, rx)) = (rtrb::RingBuffer::new(CAPACITY), rtrb::RingBuffer::new(CAPACITY));
-        let server = move || Rtrb(server_tx, server_rx);
-        trips(Mode::Threads, cores, n, Pace::BackToBack, move || Rtrb(tx, rx), server)
-    })
+impl Queue<Message> for Rtrb {
+    type Tx = rtrb::Producer<Message>;
+    type Rx = rtrb::Consumer<Message>;
+
+    fn sender(&self) -> Self::Tx {
+        self.0.lock().expect("nobody fails here").0.take().expect("one sender")
+    }
+
+    fn receiver(&self) -> Self::Rx {
+        self.0.lock().expect("nobody fails here").1.take().expect("one receiver")
+    }
 }
 
-struct Shaq(shaq::spsc::Producer<Message>, shaq::spsc::Consumer<Message>, Verbs);
-
-impl End for Shaq {
+impl Tx<Message> for rtrb::Producer<Message> {
     #[inline]
-    fn send(&mut self, message: Message) {
-        self.0.try_write(message).expect("try_write");
+    fn send(&mut self, message: &Message) {
+        self.push(*message).expect("push");
     }
 
     #[inline]
-    fn receive(&mut self) -> Message {
-        match self.2 {
-            Verbs::Try => loop {
-                if let Some(message) = self.1.try_read() {
-                    return message;
-                }
-                spin_loop();
-            },
-            Verbs::Blocking => self.1.read_timeout(Duration::from_secs(5)).expect("read_timeout"),
-        }
+    fn fill(&mut self, write: impl FnOnce(&mut Message)) {
+        let mut message = Message::numbered(0);
+        write(&mut message);
+        Tx::send(self, &message);
     }
 }
 
-/// A queue in a mapping that forked processes share.
-fn shaq_queue() -> (shaq::spsc::Producer<Message>, shaq::spsc::Consumer<Message>) {
-    let size = shaq::spsc::minimum_file_size::<Message>(CAPACITY);
-    let file = bare::memory_file(size);
-    // SAFETY: the file is new, and nobody else initialises it.
-    let producer = unsafe { shaq::spsc::Producer::create(&file, size) }.expect("shaq");
-    // SAFETY: the only consumer; it is used in one process alone.
-    let consumer = unsafe { producer.join_as_consumer() }.expect("shaq");
-    (producer, consumer)
-}
-
-fn shaq(name: &'static str, verbs: Verbs, pace: Pace) -> Contestant {
-    Contestant::new(name, Mode::Processes, move |cores, n| {
-        let ((tx, server_rx), (server_tx, rx)) = (shaq_queue(), shaq_queue());
-        let server = move || Shaq(server_tx, server_rx, verbs);
-        trips(Mode::Processes, cores, n, pace, move || Shaq(tx, rx, verbs), server)
-    })
-}
-
-struct Channel(crossbeam_channel::Sender<Message>, crossbeam_channel::Receiver<Message>);
-
-impl End for Channel {
-    fn send(&mut self, message: Message) {
-        self.0.send(message).expect("send");
-    }
-
-    fn receive(&mut self) -> Message {
-        self.1.recv().expect("recv")
+impl Rx<Message> for rtrb::Consumer<Message> {
+    #[inline]
+    fn receive<T>(&mut self, read: impl FnOnce(&Message) -> T) -> T {
+        read(&Wait::Spin.until(|| self.pop().ok()))
     }
 }
 
-fn channel(pace: Pace) -> Contestant {
-    Contestant::new("crossbeam-channel", Mode::Threads, move |cores, n| {
-        let queue = || crossbeam_channel::bounded(CAPACITY);
-        let ((tx, server_rx), (server_tx, rx)) = (queue(), queue());
-        let server = move || Channel(server_tx, server_rx);
-        trips(Mode::Threads, cores, n, pace, move || Channel(tx, rx), server)
-    })
+/// What Ringmail does, in the order of the flavours.
+fn ringmail<M: Payload>(into: &mut Enlist<Trips>, names: [&'static str; 2], wait: Wait, capacity: usize) {
+    let options = move || ours::slots(capacity);
+    Visitor::<M>::visit(into, names[0], Mode::Processes, move || ours::Spsc::<M>::new(&options(), wait));
+    Visitor::<M>::visit(into, names[1], Mode::Processes, move || ours::Mpmc::<M>::new(&options(), wait));
+}
+
+fn spinning() -> Case {
+    let pace = Pace::BackToBack;
+    let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
+    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Spin, CAPACITY);
+    enlist.0.push(lines("bare cache line", false));
+    enlist.0.push(lines("bare cache line, 56 B in it", true));
+    Visitor::<Message>::visit(&mut enlist, "rtrb", Mode::Threads, Rtrb::new);
+    Visitor::<Message>::visit(&mut enlist, "disruptor", Mode::Threads, || threads::Disruptor::<Message>::new(CAPACITY));
+    peers::channels::<Message>(Party::pair(CAPACITY, Wait::Spin), &mut enlist);
+    peers::between_processes::<Message>(Party::pair(CAPACITY, Wait::Spin), &mut enlist);
+    Case {
+        name: "rtt-spin",
+        about: "round trip of 64 B, two processes, spinning",
+        direction: Direction::LessIsBetter("ns"),
+        size: Size::Fitting { first: 1_280, step: 2 * BURST },
+        contestants: enlist.0,
+        goals: vec![
+            Goal::FIRST,
+            Goal { best_of: &["bare cache line"], bound: 1.4 },
+            Goal { best_of: &["bare cache line, 56 B in it"], bound: 1.4 },
+        ],
+    }
+}
+
+fn blocking() -> Case {
+    let pace = Pace::BackToBack;
+    let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
+    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Block, CAPACITY);
+    Visitor::<Message>::visit(&mut enlist, "ringmail spsc, spinning", Mode::Processes, || {
+        ours::Spsc::<Message>::new(&ours::slots(CAPACITY), Wait::Spin)
+    });
+    enlist.0.push(bells("bare futex", pace, false));
+    peers::channels::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
+    peers::between_processes::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
+    Case {
+        name: "rtt-blocking",
+        about: "round trip of 64 B, two processes, blocking verbs back to back",
+        direction: Direction::LessIsBetter("ns"),
+        size: Size::Fitting { first: 2 * BURST, step: 2 * BURST },
+        contestants: enlist.0,
+        goals: vec![Goal::FIRST, Goal { best_of: &["ringmail spsc, spinning"], bound: 1.2 }],
+    }
+}
+
+fn pausing() -> Case {
+    let pace = Pace::Pausing;
+    let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
+    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Block, CAPACITY);
+    enlist.0.push(bells("bare futex", pace, true));
+    peers::channels::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
+    peers::between_processes::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
+    Case {
+        name: "rtt-pause",
+        about: "round trip of 64 B, two processes, blocking verbs, after a pause of 300 us; each timed",
+        direction: Direction::LessIsBetter("us"),
+        size: Size::Fitting { first: 50, step: 1 },
+        contestants: enlist.0,
+        goals: vec![Goal::FIRST],
+    }
+}
+
+/// Round trips of a length, spinning: what the picture of latency against payload is made of.
+fn lengths<M: Payload>(name: &'static str, about: &'static str) -> Case {
+    let capacity = (ROUND / size_of::<M>()).clamp(2, CAPACITY);
+    let pace = Pace::BackToBack;
+    let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
+    ringmail::<M>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Spin, capacity);
+    peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut enlist);
+    enlist.1.in_place = true;
+    ringmail::<M>(&mut enlist, ["ringmail spsc in place", "ringmail mpmc in place"], Wait::Spin, capacity);
+    Visitor::<M>::visit(&mut enlist, "shaq in place", Mode::Processes, move || {
+        peers::shaq::Spsc::<M>::new(capacity, Wait::Spin)
+    });
+    #[cfg(feature = "peers")]
+    Visitor::<M>::visit(&mut enlist, "iceoryx2 in place", Mode::Processes, move || {
+        peers::iceoryx::Iceoryx::<M>::new(capacity, (1, 1), Wait::Spin)
+    });
+    let size = Size::Fitting { first: 2 * BURST, step: 2 * BURST };
+    Case { name, about, direction: Direction::LessIsBetter("ns"), size, contestants: enlist.0, goals: Vec::new() }
 }
 
 pub fn cases() -> Vec<Case> {
-    use {Pace::*, Verbs::*};
     vec![
-        Case {
-            name: "rtt-spin",
-            about: "round trip of 64 B, two processes, spinning; mean of bursts of 32, median and p99",
-            direction: Direction::LessIsBetter("ns"),
-            first: 32_000,
-            step: BURST,
-            contestants: vec![
-                ringmail("ringmail spsc", Try, BackToBack),
-                lines("bare cache line", false),
-                lines("bare cache line, 56 B in it", true),
-                rtrb(),
-                shaq("shaq spsc", Try, BackToBack),
-                ringmail_mpmc("ringmail mpmc", Try, BackToBack),
-            ],
-            goals: vec![Goal { best_of: &["bare cache line"], bound: 1.5 }],
-        },
-        Case {
-            name: "rtt-blocking",
-            about: "round trip of 64 B, two processes, blocking verbs back to back",
-            direction: Direction::LessIsBetter("ns"),
-            first: 32_000,
-            step: BURST,
-            contestants: vec![
-                ringmail("ringmail spsc", Blocking, BackToBack),
-                ringmail("ringmail spsc, spinning", Try, BackToBack),
-                shaq("shaq spsc", Blocking, BackToBack),
-                channel(BackToBack),
-                ringmail_mpmc("ringmail mpmc", Blocking, BackToBack),
-            ],
-            goals: vec![Goal { best_of: &["ringmail spsc, spinning"], bound: 1.2 }],
-        },
-        Case {
-            name: "rtt-pause",
-            about: "round trip of 64 B, two processes, blocking verbs, after a pause of 300 us; each timed",
-            direction: Direction::LessIsBetter("us"),
-            first: 100,
-            step: 1,
-            contestants: vec![
-                ringmail("ringmail spsc", Blocking, Pausing),
-                shaq("shaq spsc", Blocking, Pausing),
-                bells("bare futex"),
-                channel(Pausing),
-                ringmail_mpmc("ringmail mpmc", Blocking, Pausing),
-            ],
-            goals: vec![Goal { best_of: &["shaq spsc"], bound: 1.0 }],
-        },
+        spinning(),
+        blocking(),
+        pausing(),
+        lengths::<[u64; 1]>("latency-8", "round trip of 8 B, spinning"),
+        lengths::<[u64; 8]>("latency-64", "round trip of 64 B, spinning"),
+        lengths::<[u64; 64]>("latency-512", "round trip of 512 B, spinning"),
+        lengths::<[u64; 512]>("latency-4k", "round trip of 4 KiB, spinning"),
+        lengths::<[u64; 8192]>("latency-64k", "round trip of 64 KiB, spinning"),
+        lengths::<[u64; 131_072]>("latency-1m", "round trip of 1 MiB, spinning"),
     ]
 }

@@ -1,14 +1,20 @@
 //! One sender, one receiver: messages a second.
 //!
 //! Two workers on two cores. The sender makes each message from its number, the receiver reads all of it, and both spin
-//! when they must wait. In the warm-up every message is verified; in the timed pass the sum of all words is.
+//! when they must wait. In the warm-up every message is verified; in the timed pass the sum of all words is. *In place* the
+//! sender makes the message where it will be read.
+//!
+//! The limit is a bare ring of two counters, which are moved for each message, or for each batch.
 //!
 //! What bounds it is how often a cache line changes cores: the messages themselves (64 bytes a line) and the indices, which
 //! a side reads again only when it believes the ring full or empty.
 
-use super::{Case, Contestant, Direction, Goal};
+use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Size};
+use crate::bare;
 use crate::crew::{self, Cores, Job, Log, Mode};
 use crate::payload::Payload;
+use crate::peers::{self, Party, ours};
+use crate::queue::{Queue, Rx, Tx, Wait};
 use disruptor::{Polling, Producer as _};
 use ringmail::{Options, spsc};
 use std::hint::spin_loop;
@@ -16,19 +22,17 @@ use std::ops::Range;
 
 /// Slots.
 const CAPACITY: usize = 1024;
-/// Messages of a batch.
-const BATCH: u64 = 32;
 /// Messages of the warm-up.
 const WARM: u64 = 16 * CAPACITY as u64;
 
 /// The sending side of whatever is measured.
-pub trait Sink {
+trait Sink {
     /// Sends the messages with these numbers, which come in whole batches.
     fn send(&mut self, numbers: Range<u64>);
 }
 
 /// The receiving side.
-pub trait Source<M> {
+trait Source<M> {
     /// Receives so many messages, in whole batches.
     fn receive(&mut self, count: u64, each: impl FnMut(&M));
 }
@@ -43,6 +47,7 @@ fn stream<M: Payload, S: Sink, R: Source<M>>(
 ) -> Option<Log> {
     let sender: Job = Box::new(move |post| {
         let mut sink = sink();
+        post.meet();
         sink.send(0..WARM);
         post.start();
         sink.send(WARM..WARM + n);
@@ -52,6 +57,7 @@ fn stream<M: Payload, S: Sink, R: Source<M>>(
     });
     let receiver: Job = Box::new(move |post| {
         let mut source = source();
+        post.meet();
         let mut next = 0;
         source.receive(WARM, |message| {
             message.verify();
@@ -83,10 +89,28 @@ enum Verbs {
     Many,
 }
 
-struct RingmailTx<M: Payload>(spsc::Sender<M>, Verbs);
-struct RingmailRx<M: Payload>(spsc::Receiver<M>, Verbs);
+/// Messages that are sent together.
+struct Run<M, const B: usize>(Vec<M>);
 
-impl<M: Payload> Sink for RingmailTx<M> {
+impl<M: Payload, const B: usize> Run<M, B> {
+    /// Shows the messages from a number on. Longer ones are kept: an array of them takes the compiler minutes.
+    #[inline(always)]
+    fn with(&mut self, start: u64, send: impl FnOnce(&[M])) {
+        if size_of::<M>() <= 64 {
+            let run: [M; B] = std::array::from_fn(|ahead| M::numbered(start + ahead as u64));
+            send(&run);
+        } else {
+            self.0.resize_with(B, || M::numbered(0));
+            self.0.iter_mut().zip(start..).for_each(|(message, number)| message.renumber(number));
+            send(&self.0);
+        }
+    }
+}
+
+struct RingmailTx<M: Payload, const B: usize>(spsc::Sender<M>, Verbs, Run<M, B>);
+struct RingmailRx<M: Payload, const B: usize>(spsc::Receiver<M>, Verbs);
+
+impl<M: Payload, const B: usize> Sink for RingmailTx<M, B> {
     fn send(&mut self, numbers: Range<u64>) {
         let tx = &mut self.0;
         match self.1 {
@@ -104,15 +128,20 @@ impl<M: Payload> Sink for RingmailTx<M> {
                 }
             }
             Verbs::Many => {
-                for start in numbers.step_by(BATCH as usize) {
-                    tx.send_many((start..start + BATCH).map(M::numbered)).expect("send_many");
+                for start in numbers.step_by(B) {
+                    if size_of::<M>() <= 64 {
+                        // Made in place, as rtrb's are.
+                        tx.send_many((start..start + B as u64).map(M::numbered)).expect("send_many");
+                    } else {
+                        self.2.with(start, |run| tx.send_slice(run).expect("send_slice"));
+                    }
                 }
             }
         }
     }
 }
 
-impl<M: Payload> Source<M> for RingmailRx<M> {
+impl<M: Payload, const B: usize> Source<M> for RingmailRx<M, B> {
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let rx = &mut self.0;
         let mut left = count;
@@ -135,7 +164,7 @@ impl<M: Payload> Source<M> for RingmailRx<M> {
             }
             Verbs::Many => {
                 while left > 0 {
-                    let batch = rx.recv_many(left.min(BATCH) as usize).expect("recv_many");
+                    let batch = rx.recv_many(left.min(B as u64) as usize).expect("recv_many");
                     left -= batch.len() as u64;
                     match batch.as_slices() {
                         Some((before, after)) => before.iter().chain(after).for_each(&mut each),
@@ -147,29 +176,30 @@ impl<M: Payload> Source<M> for RingmailRx<M> {
     }
 }
 
-fn ringmail<M: Payload>(name: &'static str, mode: Mode, verbs: Verbs) -> Contestant {
+fn ringmail<M: Payload, const B: usize>(name: &'static str, mode: Mode, verbs: Verbs) -> Contestant {
     Contestant::rate(name, mode, move |cores, n| {
         let ring = spsc::Ring::<M>::anonymous(&Options::new().capacity(CAPACITY)).expect("ring");
         let other = ring.clone();
-        let sink = move || RingmailTx(ring.sender().expect("sender"), verbs);
-        stream(mode, cores, n, sink, move || RingmailRx(other.receiver().expect("receiver"), verbs))
+        let sink = move || RingmailTx::<M, B>(ring.sender().expect("sender"), verbs, Run(Vec::new()));
+        stream(mode, cores, n, sink, move || RingmailRx::<M, B>(other.receiver().expect("receiver"), verbs))
     })
 }
 
-struct RtrbTx<M>(rtrb::Producer<M>, bool);
-struct RtrbRx<M>(rtrb::Consumer<M>, bool);
+/// Batches of one are single messages.
+struct RtrbTx<M, const B: usize>(rtrb::Producer<M>);
+struct RtrbRx<M, const B: usize>(rtrb::Consumer<M>);
 
-impl<M: Payload> Sink for RtrbTx<M> {
+impl<M: Payload, const B: usize> Sink for RtrbTx<M, B> {
     fn send(&mut self, numbers: Range<u64>) {
-        if self.1 {
-            for start in numbers.step_by(BATCH as usize) {
+        if B > 1 {
+            for start in numbers.step_by(B) {
                 let chunk = loop {
-                    match self.0.write_chunk_uninit(BATCH as usize) {
+                    match self.0.write_chunk_uninit(B) {
                         Ok(chunk) => break chunk,
                         Err(_) => spin_loop(),
                     }
                 };
-                chunk.fill_from_iter((start..start + BATCH).map(M::numbered));
+                chunk.fill_from_iter((start..start + B as u64).map(M::numbered));
             }
             return;
         }
@@ -182,18 +212,18 @@ impl<M: Payload> Sink for RtrbTx<M> {
     }
 }
 
-impl<M: Payload> Source<M> for RtrbRx<M> {
+impl<M: Payload, const B: usize> Source<M> for RtrbRx<M, B> {
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let mut left = count;
         while left > 0 {
-            if self.1 {
-                match self.0.read_chunk(BATCH as usize) {
+            if B > 1 {
+                match self.0.read_chunk(B) {
                     Ok(chunk) => {
                         let (first, second) = chunk.as_slices();
                         first.iter().for_each(&mut each);
                         second.iter().for_each(&mut each);
                         chunk.commit_all();
-                        left -= BATCH;
+                        left -= B as u64;
                     }
                     Err(_) => spin_loop(),
                 }
@@ -210,21 +240,21 @@ impl<M: Payload> Source<M> for RtrbRx<M> {
     }
 }
 
-fn rtrb<M: Payload>(batch: bool) -> Contestant {
+fn rtrb<M: Payload, const B: usize>() -> Contestant {
     Contestant::rate("rtrb", Mode::Threads, move |cores, n| {
         let (tx, rx) = rtrb::RingBuffer::<M>::new(CAPACITY);
-        stream(Mode::Threads, cores, n, move || RtrbTx(tx, batch), move || RtrbRx(rx, batch))
+        stream(Mode::Threads, cores, n, move || RtrbTx::<M, B>(tx), move || RtrbRx::<M, B>(rx))
     })
 }
 
-struct DisruptorTx<M: Payload>(disruptor::SingleProducer<M, disruptor::SingleConsumerBarrier>, bool);
+struct DisruptorTx<M: Payload, const B: usize>(disruptor::SingleProducer<M, disruptor::SingleConsumerBarrier>);
 struct DisruptorRx<M>(disruptor::EventPoller<M, disruptor::SingleProducerBarrier>);
 
-impl<M: Payload> Sink for DisruptorTx<M> {
+impl<M: Payload, const B: usize> Sink for DisruptorTx<M, B> {
     fn send(&mut self, numbers: Range<u64>) {
-        if self.1 {
-            for start in numbers.step_by(BATCH as usize) {
-                self.0.batch_publish(BATCH as usize, |slots| {
+        if B > 1 {
+            for start in numbers.step_by(B) {
+                self.0.batch_publish(B, |slots| {
                     slots.zip(start..).for_each(|(slot, number)| *slot = M::numbered(number));
                 });
             }
@@ -253,55 +283,136 @@ impl<M: Payload> Source<M> for DisruptorRx<M> {
     }
 }
 
-fn disruptor<M: Payload>(batch: bool) -> Contestant {
+fn disruptor<M: Payload, const B: usize>() -> Contestant {
     Contestant::rate("disruptor", Mode::Threads, move |cores, n| {
         let builder = disruptor::build_single_producer(CAPACITY, || M::numbered(0), disruptor::BusySpin);
         let (poller, builder) = builder.new_event_poller();
         let producer = builder.build();
-        stream(Mode::Threads, cores, n, move || DisruptorTx(producer, batch), move || DisruptorRx(poller))
+        stream(Mode::Threads, cores, n, move || DisruptorTx::<M, B>(producer), move || DisruptorRx(poller))
     })
 }
 
-fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Case {
-    Case {
-        name,
-        about,
-        direction: Direction::MoreIsBetter("million/s"),
-        first: 100_000,
-        step: BATCH,
-        contestants: vec![
-            ringmail::<M>("ringmail", Mode::Threads, Verbs::Try),
-            rtrb::<M>(false),
-            disruptor::<M>(false),
-            ringmail::<M>("ringmail, blocking verbs", Mode::Threads, Verbs::Blocking),
-            ringmail::<M>("ringmail, two processes", Mode::Processes, Verbs::Try),
-        ],
-        goals: vec![Goal { best_of: &["rtrb"], bound: goal }],
+/// A queue as all peers are asked to be one. Batches of one are single messages.
+struct Through<E, const B: usize>(E, Making);
+
+/// Where a message is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Making {
+    /// On the sender's stack, from where it is copied.
+    Apart,
+    InPlace,
+}
+
+/// A sending end with its messages.
+struct Sending<T, M, const B: usize>(T, Run<M, B>);
+
+impl<M: Payload, T: Tx<M>, const B: usize> Sink for Through<Sending<T, M, B>, B> {
+    fn send(&mut self, numbers: Range<u64>) {
+        let Sending(tx, run) = &mut self.0;
+        if B > 1 {
+            for start in numbers.step_by(B) {
+                run.with(start, |run| tx.send_run(run));
+            }
+        } else if self.1 == Making::InPlace {
+            numbers.for_each(|number| tx.fill(|message| message.renumber(number)));
+        } else {
+            numbers.for_each(|number| tx.send(&M::numbered(number)));
+        }
     }
 }
 
-fn batch<M: Payload>(name: &'static str, about: &'static str, bound: Option<f64>) -> Case {
+impl<M: Payload, R: Rx<M>, const B: usize> Source<M> for Through<R, B> {
+    fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
+        if B > 1 {
+            self.0.receive_runs(count, each);
+        } else {
+            (0..count).for_each(|_| self.0.receive(&mut each));
+        }
+    }
+}
+
+fn through<M: Payload, Q: Queue<M>, const B: usize>(
+    name: &'static str,
+    mode: Mode,
+    making: Making,
+    queue: impl Fn() -> Q + 'static,
+) -> Contestant {
+    Contestant::rate(name, mode, move |cores, n| {
+        let queue = queue();
+        let other = queue.clone();
+        let sink = move || Through::<_, B>(Sending(queue.sender(), Run(Vec::new())), making);
+        stream::<M, _, _>(mode, cores, n, sink, move || Through::<_, B>(other.receiver(), making))
+    })
+}
+
+/// Every other queue, in batches of so many.
+struct Batches<const B: usize>;
+
+impl<M: Payload, const B: usize> Measure<M> for Batches<B> {
+    fn contestant<Q: Queue<M>>(&self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) -> Contestant {
+        through::<M, Q, B>(name, mode, Making::Apart, queue)
+    }
+}
+
+const SHAPE: Party = Party { capacity: CAPACITY, senders: 1, receivers: 1, exclusive: true, wait: Wait::Spin };
+
+fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Case {
+    let (apart, in_place) = (Making::Apart, Making::InPlace);
+    let ring = || ours::Spsc::<M>::new(&ours::slots(CAPACITY), Wait::Spin);
+    let shaq = || peers::shaq::Spsc::<M>::new(CAPACITY, Wait::Spin);
+    let mut others = Enlist(Vec::new(), Batches::<1>);
+    peers::channels::<M>(SHAPE, &mut others);
+    peers::between_processes::<M>(SHAPE, &mut others);
+    let mut contestants = vec![
+        ringmail::<M, 1>("ringmail", Mode::Threads, Verbs::Try),
+        rtrb::<M, 1>(),
+        disruptor::<M, 1>(),
+        ringmail::<M, 1>("ringmail, blocking verbs", Mode::Threads, Verbs::Blocking),
+        ringmail::<M, 1>("ringmail, two processes", Mode::Processes, Verbs::Try),
+        through::<M, _, 1>("ringmail in place", Mode::Processes, in_place, ring),
+        through::<M, _, 1>("shaq in place", Mode::Processes, in_place, shaq),
+        through::<M, _, 1>("bare stream", Mode::Processes, apart, bare::Stream::<M, 1>::new),
+    ];
+    contestants.append(&mut others.0);
     Case {
         name,
         about,
         direction: Direction::MoreIsBetter("million/s"),
-        first: 200_000,
-        step: BATCH,
-        contestants: vec![
-            ringmail::<M>("ringmail", Mode::Threads, Verbs::Many),
-            rtrb::<M>(true),
-            disruptor::<M>(true),
-            ringmail::<M>("ringmail, two processes", Mode::Processes, Verbs::Many),
+        size: Size::Fitting { first: 20_000, step: 64 },
+        contestants,
+        goals: vec![
+            Goal::FIRST,
+            Goal { best_of: &["rtrb"], bound: goal },
+            Goal { best_of: &["bare stream"], bound: 0.9 },
         ],
-        goals: bound.into_iter().map(|bound| Goal { best_of: &["rtrb", "disruptor"], bound }).collect(),
     }
+}
+
+fn batch<M: Payload, const B: usize>(name: &'static str, about: &'static str, bound: Option<f64>) -> Case {
+    let mut others = Enlist(Vec::new(), Batches::<B>);
+    peers::between_processes::<M>(SHAPE, &mut others);
+    let mut contestants = vec![
+        ringmail::<M, B>("ringmail", Mode::Threads, Verbs::Many),
+        rtrb::<M, B>(),
+        disruptor::<M, B>(),
+        ringmail::<M, B>("ringmail, two processes", Mode::Processes, Verbs::Many),
+        through::<M, _, B>("bare stream", Mode::Processes, Making::Apart, bare::Stream::<M, 64>::new),
+    ];
+    contestants.append(&mut others.0);
+    let mut goals = vec![Goal::FIRST, Goal { best_of: &["bare stream"], bound: 0.9 }];
+    goals.extend(bound.map(|bound| Goal { best_of: &["rtrb", "disruptor"], bound }));
+    let size = Size::Fitting { first: 50_000, step: 64 };
+    Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants, goals }
 }
 
 pub fn cases() -> Vec<Case> {
     vec![
         single::<[u64; 1]>("spsc-8", "SPSC, 8 B, one message a call, capacity 1024", 1.2),
         single::<[u64; 8]>("spsc-64", "SPSC, 64 B, one message a call, capacity 1024", 1.1),
-        batch::<[u64; 1]>("spsc-8x32", "SPSC, 8 B, batches of 32, capacity 1024", Some(1.2)),
-        batch::<[u64; 8]>("spsc-64x32", "SPSC, 64 B, batches of 32, capacity 1024", None),
+        single::<[u64; 128]>("spsc-1k", "SPSC, 1 KiB, one message a call, capacity 1024", 1.0),
+        batch::<[u64; 1], 32>("spsc-8x32", "SPSC, 8 B, batches of 32, capacity 1024", Some(1.2)),
+        batch::<[u64; 1], 64>("spsc-8x64", "SPSC, 8 B, batches of 64, capacity 1024", None),
+        batch::<[u64; 8], 32>("spsc-64x32", "SPSC, 64 B, batches of 32, capacity 1024", None),
+        batch::<[u64; 128], 32>("spsc-1kx32", "SPSC, 1 KiB, batches of 32, capacity 1024", None),
     ]
 }

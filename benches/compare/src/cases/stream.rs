@@ -6,7 +6,7 @@
 //!
 //! In the warm-up every byte is compared; in the timed pass the sum is.
 
-use super::{Case, Contestant, Direction, Goal, Outcome};
+use super::{Case, Contestant, Direction, Goal, Outcome, Size};
 use crate::crew::{self, Cores, Job, Mode};
 use ringmail::{spsc, stream};
 use std::io::{BufRead, BufReader, PipeWriter, Write};
@@ -88,7 +88,7 @@ fn stream<W: Write, R: BufRead>(
     });
     let log = crew::run(Mode::Processes, cores, vec![writing, reading])?;
     let value = n as f64 * len as f64 / log.elapsed.as_nanos() as f64;
-    Some(Outcome { value, p99: None, log })
+    Some(Outcome::new(value, log))
 }
 
 fn ringmail(len: usize) -> Contestant {
@@ -123,8 +123,7 @@ pub fn cases() -> Vec<Case> {
         name,
         about,
         direction: Direction::MoreIsBetter("GB/s"),
-        first: 200,
-        step: 1,
+        size: Size::Fitting { first: 200, step: 1 },
         contestants: vec![ringmail(len), pipe("pipe", len, None), pipe("pipe of 1 MiB", len, Some(LARGE_PIPE))],
         goals: vec![Goal { best_of: &["pipe", "pipe of 1 MiB"], bound: 3.0 }],
     };

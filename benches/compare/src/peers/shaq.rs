@@ -1,0 +1,201 @@
+//! shaq: queues in a shared file, one to one and many to many.
+//!
+//! A long message is written and read in its slot, a short one by value; runs go in one batch. It has no blocking send.
+
+use crate::bare::memory_file;
+use crate::payload::Payload;
+use crate::queue::{Queue, Rx, Tx, Wait};
+use shaq::{mpmc, spsc};
+use std::fs::File;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer messages are not passed by value.
+const LONGEST_VALUE: usize = 1024;
+/// Longer than any wait here.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What lies in a slot.
+fn words<M: Payload>(slot: &mut MaybeUninit<M>) -> &mut M {
+    // SAFETY: the slot lies in a file, whose bytes are all initialised, and any bytes are words.
+    unsafe { slot.assume_init_mut() }
+}
+
+/// One sender, one receiver at a time.
+pub struct Spsc<M>(Arc<File>, Wait, PhantomData<fn(M)>);
+
+impl<M> Clone for Spsc<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), self.1, PhantomData)
+    }
+}
+
+impl<M: Payload> Spsc<M> {
+    pub fn new(capacity: usize, wait: Wait) -> Self {
+        let size = spsc::minimum_file_size::<M>(capacity);
+        let file = memory_file(size);
+        // SAFETY: the file is new, and nobody else initialises it.
+        drop(unsafe { spsc::Producer::<M>::create(&file, size) }.expect("shaq"));
+        Self(Arc::new(file), wait, PhantomData)
+    }
+}
+
+impl<M: Payload> Queue<M> for Spsc<M> {
+    type Tx = SpscTx<M>;
+    type Rx = SpscRx<M>;
+
+    fn sender(&self) -> Self::Tx {
+        // SAFETY: the only producer that is alive, and the file was initialised for these messages.
+        SpscTx(unsafe { spsc::Producer::join(&self.0) }.expect("shaq"), self.1)
+    }
+
+    fn receiver(&self) -> Self::Rx {
+        // SAFETY: the only consumer that is alive, and the file was initialised for these messages.
+        SpscRx(unsafe { spsc::Consumer::join(&self.0) }.expect("shaq"), self.1)
+    }
+}
+
+pub struct SpscTx<M>(spsc::Producer<M>, Wait);
+pub struct SpscRx<M>(spsc::Consumer<M>, Wait);
+
+impl<M: Payload> Tx<M> for SpscTx<M> {
+    #[inline]
+    fn send(&mut self, message: &M) {
+        if size_of::<M>() <= LONGEST_VALUE {
+            self.1.until(|| self.0.try_write(*message).ok());
+        } else {
+            self.fill(|slot| slot.words_mut().copy_from_slice(message.words()));
+        }
+    }
+
+    #[inline]
+    fn send_run(&mut self, messages: &[M]) {
+        let mut left = messages;
+        while !left.is_empty() {
+            let mut batch = self.0.write_batch();
+            let before = left.len();
+            while let Some((first, rest)) = left.split_first()
+                && batch.try_write(*first).is_ok()
+            {
+                left = rest;
+            }
+            drop(batch);
+            if left.len() == before {
+                std::hint::spin_loop();
+            }
+        }
+    }
+
+    #[inline]
+    fn fill(&mut self, write: impl FnOnce(&mut M)) {
+        let mut write = Some(write);
+        self.1.until(|| {
+            let mut batch = self.0.write_batch();
+            // SAFETY: a slot holds words before it is written, see `words`.
+            let slot = unsafe { batch.try_as_mut() }?;
+            write.take().map(|write| write(words(slot)))
+        });
+    }
+}
+
+impl<M: Payload> Rx<M> for SpscRx<M> {
+    #[inline]
+    fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
+        if size_of::<M>() <= LONGEST_VALUE {
+            return match self.1 {
+                Wait::Block => read(&self.0.read_timeout(LONG).expect("read_timeout")),
+                wait => read(&wait.until(|| self.0.try_read())),
+            };
+        }
+        if self.1 == Wait::Block {
+            let batch = self.0.reserve_read_batch_timeout(NonZeroUsize::MIN, LONG).expect("reserve_read_batch_timeout");
+            return read(batch.get(0).expect("one message"));
+        }
+        let (mut read, mut done) = (Some(read), None);
+        self.1.until(|| {
+            let batch = self.0.try_reserve_read_batch(NonZeroUsize::MIN)?;
+            done = read.take().zip(batch.get(0)).map(|(read, message)| read(message));
+            Some(())
+        });
+        done.expect("it was read")
+    }
+
+    #[inline]
+    fn receive_runs(&mut self, count: u64, mut each: impl FnMut(&M)) {
+        let mut left = count;
+        while let Some(most) = NonZeroUsize::new(left.min(64) as usize) {
+            let Some(batch) = self.0.try_reserve_read_batch(most) else {
+                std::hint::spin_loop();
+                continue;
+            };
+            left -= batch.len() as u64;
+            let (first, second) = batch.as_slices();
+            first.iter().chain(second).for_each(&mut each);
+        }
+    }
+}
+
+/// Many senders, many receivers.
+pub struct Mpmc<M>(Arc<(mpmc::Producer<M>, mpmc::Consumer<M>)>, Wait);
+
+impl<M> Clone for Mpmc<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), self.1)
+    }
+}
+
+impl<M: Payload> Mpmc<M> {
+    pub fn new(capacity: usize, wait: Wait) -> Self {
+        let size = mpmc::minimum_file_size::<M>(capacity);
+        let file = memory_file(size);
+        // SAFETY: the file is new, and nobody else initialises it.
+        let producer = unsafe { mpmc::Producer::create(&file, size) }.expect("shaq");
+        let consumer = producer.join_as_consumer();
+        Self(Arc::new((producer, consumer)), wait)
+    }
+}
+
+impl<M: Payload> Queue<M> for Mpmc<M> {
+    type Tx = Self;
+    type Rx = Self;
+
+    fn sender(&self) -> Self {
+        self.clone()
+    }
+
+    fn receiver(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl<M: Payload> Tx<M> for Mpmc<M> {
+    #[inline]
+    fn send(&mut self, message: &M) {
+        if size_of::<M>() <= LONGEST_VALUE {
+            self.1.until(|| self.0.0.try_write(*message).ok());
+        } else {
+            self.fill(|slot| slot.words_mut().copy_from_slice(message.words()));
+        }
+    }
+
+    #[inline]
+    fn fill(&mut self, write: impl FnOnce(&mut M)) {
+        // SAFETY: a slot holds words before it is written, see `words`.
+        let mut guard = self.1.until(|| unsafe { self.0.0.try_reserve_write() });
+        write(words(guard.as_mut()));
+    }
+}
+
+impl<M: Payload> Rx<M> for Mpmc<M> {
+    #[inline]
+    fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
+        match self.1 {
+            Wait::Block => read(self.0.1.reserve_read_timeout(LONG).expect("reserve_read_timeout").as_ref()),
+            wait if size_of::<M>() <= LONGEST_VALUE => read(&wait.until(|| self.0.1.try_read())),
+            wait => read(wait.until(|| self.0.1.try_reserve_read()).as_ref()),
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What all pictures are made of: shapes in pixels, drawn once as SVG and once as PNG.
+
+use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
+use plotters::coord::Shift;
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::element::{Circle, PathElement, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontStyle, IntoFont, RGBColor, ShapeStyle, TextStyle, register_font};
+use std::error::Error;
+use std::path::Path;
+
+pub const PAPER: RGBColor = RGBColor(0xFC, 0xFC, 0xFA);
+pub const INK: RGBColor = RGBColor(0x22, 0x26, 0x2B);
+pub const SOFT: RGBColor = RGBColor(0x6B, 0x72, 0x7B);
+pub const GRID: RGBColor = RGBColor(0xE2, 0xE4, 0xE6);
+pub const OURS: RGBColor = RGBColor(0xC8, 0x1E, 0x3A);
+pub const OURS_TOO: RGBColor = RGBColor(0xE8, 0x7B, 0x1C);
+/// The limit that the machine sets.
+pub const LIMIT: RGBColor = RGBColor(0x8A, 0x90, 0x98);
+
+/// What a contestant is drawn in, the same in every picture.
+pub fn color(contestant: &str) -> RGBColor {
+    match contestant {
+        name if name.starts_with("ringmail mpmc") => OURS_TOO,
+        name if name.starts_with("ringmail") => OURS,
+        name if name.starts_with("bare") || name.starts_with("memcpy") => LIMIT,
+        name if name.starts_with("shaq") => RGBColor(0x1F, 0x6F, 0xB4),
+        name if name.starts_with("iceoryx2") => RGBColor(0x2A, 0x8C, 0x5A),
+        name if name.starts_with("ringfire") => RGBColor(0x7A, 0x4F, 0xB5),
+        name if name.starts_with("cloudtoid") => RGBColor(0x0E, 0x8F, 0x9E),
+        name if name.starts_with("ipmpsc") => RGBColor(0x8C, 0x5A, 0x2B),
+        name if name.starts_with("ipc-channel") => RGBColor(0xB0, 0x3F, 0x8E),
+        name if name.starts_with("pipe") => RGBColor(0x5B, 0x65, 0x70),
+        name if name.starts_with("Unix") => RGBColor(0x9A, 0x8A, 0x2A),
+        name if name.starts_with("kanal") => RGBColor(0x3D, 0x9B, 0xD8),
+        name if name.starts_with("crossbeam") => RGBColor(0x4B, 0x5B, 0xC4),
+        name if name.starts_with("ArrayQueue") => RGBColor(0x7F, 0x8F, 0xE0),
+        name if name.starts_with("rtrb") => RGBColor(0x3B, 0x7A, 0x3B),
+        name if name.starts_with("disruptor") => RGBColor(0xA8, 0x6A, 0x1D),
+        _ => INK,
+    }
+}
+
+/// Which side of its place a text stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Left,
+    Middle,
+    Right,
+}
+
+type Place = (i32, i32);
+
+#[derive(Clone, Debug)]
+enum Shape {
+    Line { points: Vec<Place>, color: RGBColor, width: u32, dashed: bool },
+    Dot { at: Place, color: RGBColor, size: i32 },
+    Box { from: Place, to: Place, color: RGBColor, filled: bool },
+    Word { at: Place, text: String, color: RGBColor, size: i32, side: Side, bold: bool },
+}
+
+/// Shapes on paper.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    width: i32,
+    height: i32,
+    shapes: Vec<Shape>,
+}
+
+impl Picture {
+    /// Paper with a title and a line that says more.
+    pub fn new(width: i32, height: i32, title: &str, more: &str) -> Self {
+        let mut picture = Self { width, height, shapes: Vec::new() };
+        picture.word((28, 32), title, INK, 22, Side::Left, true);
+        picture.word((28, 58), more, SOFT, 14, Side::Left, false);
+        picture
+    }
+
+    /// Says at the foot what the figures were taken with.
+    pub fn foot(&mut self, machine: &[String]) {
+        let line = machine.first().map_or("", |line| line.trim_start_matches("machine: "));
+        self.word((28, self.height - 16), line, SOFT, 12, Side::Left, false);
+    }
+
+    pub fn line(&mut self, points: Vec<Place>, color: RGBColor, width: u32, dashed: bool) {
+        self.shapes.push(Shape::Line { points, color, width, dashed });
+    }
+
+    pub fn dot(&mut self, at: Place, color: RGBColor, size: i32) {
+        self.shapes.push(Shape::Dot { at, color, size });
+    }
+
+    pub fn rectangle(&mut self, from: Place, to: Place, color: RGBColor, filled: bool) {
+        self.shapes.push(Shape::Box { from, to, color, filled });
+    }
+
+    pub fn word(&mut self, at: Place, text: &str, color: RGBColor, size: i32, side: Side, bold: bool) {
+        self.shapes.push(Shape::Word { at, text: text.to_owned(), color, size, side, bold });
+    }
+
+    /// Writes the picture twice: `.svg` and `.png`.
+    pub fn save(&self, folder: &Path, name: &str) -> Result<(), Box<dyn Error>> {
+        let size = (self.width as u32, self.height as u32);
+        let path = folder.join(name);
+        let (svg, png) = (path.with_extension("svg"), path.with_extension("png"));
+        self.draw(SVGBackend::new(&svg, size).into_drawing_area())
+            .map_err(|error| format!("{}: {error}", svg.display()))?;
+        self.draw(BitMapBackend::new(&png, size).into_drawing_area())
+            .map_err(|error| format!("{}: {error}", png.display()))?;
+        Ok(())
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: DrawingArea<B, Shift>) -> Result<(), Box<dyn Error>>
+    where
+        B::ErrorType: 'static,
+    {
+        area.fill(&PAPER)?;
+        for shape in &self.shapes {
+            match shape {
+                Shape::Line { points, color, width, dashed } => {
+                    let style = ShapeStyle::from(color).stroke_width(*width);
+                    if *dashed {
+                        for piece in dashes(points) {
+                            area.draw(&PathElement::new(piece, style))?;
+                        }
+                    } else {
+                        area.draw(&PathElement::new(points.clone(), style))?;
+                    }
+                }
+                Shape::Dot { at, color, size } => area.draw(&Circle::new(*at, *size, color.filled()))?,
+                Shape::Box { from, to, color, filled } => {
+                    let style = ShapeStyle { color: color.to_rgba(), filled: *filled, stroke_width: 1 };
+                    area.draw(&Rectangle::new([*from, *to], style))?;
+                }
+                Shape::Word { at, text, color, size, side, bold } => {
+                    let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };
+                    let anchor = match side {
+                        Side::Left => HPos::Left,
+                        Side::Middle => HPos::Center,
+                        Side::Right => HPos::Right,
+                    };
+                    let font = (FAMILY, *size).into_font().style(style);
+                    let style = TextStyle::from(font).color(color).pos(Pos::new(anchor, VPos::Center));
+                    area.draw(&Text::new(text.clone(), *at, style))?;
+                }
+            }
+        }
+        area.present()?;
+        Ok(())
+    }
+}
+
+/// A line cut into pieces with gaps between them.
+fn dashes(points: &[Place]) -> Vec<Vec<Place>> {
+    const PIECE: f64 = 9.0;
+    let mut pieces = Vec::new();
+    let mut walked = 0.0;
+    for pair in points.windows(2) {
+        let [(x, y), (to_x, to_y)] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
+        let length = (to_x - x).hypot(to_y - y);
+        let mut at = 0.0;
+        while at < length {
+            let end = (at + PIECE - walked % PIECE).min(length);
+            if ((walked / PIECE) as u64).is_multiple_of(2) {
+                let place = |at: f64| {
+                    let part = at / length;
+                    ((x + part * (to_x - x)).round() as i32, (y + part * (to_y - y)).round() as i32)
+                };
+                pieces.push(vec![place(at), place(end)]);
+            }
+            walked += end - at;
+            at = end;
+        }
+    }
+    pieces
+}
+
+/// How the pictures' font is called, here and by whoever shows the SVG.
+const FAMILY: &str = "sans-serif";
+
+/// Fonts that most systems have one of: the plain face, and the bold one.
+const FONTS: &[[&str; 2]] = &[
+    ["/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"],
+    ["/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf", "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans-Bold.ttf"],
+    ["/usr/share/fonts/TTF/DejaVuSans.ttf", "/usr/share/fonts/TTF/DejaVuSans-Bold.ttf"],
+    [
+        "/usr/share/fonts/truetype/liberation/LiberationSans-Regular.ttf",
+        "/usr/share/fonts/truetype/liberation/LiberationSans-Bold.ttf",
+    ],
+];
+
+/// Has the drawing library know a font of the system's.
+pub fn load_fonts() -> Result<(), Box<dyn Error>> {
+    let found = FONTS.iter().find(|faces| faces.iter().all(|face| Path::new(face).exists()));
+    let Some([plain, bold]) = found else {
+        return Err(format!("no font: {} or the like is missing (Debian: fonts-dejavu-core)", FONTS[0][0]).into());
+    };
+    for (style, face) in [(FontStyle::Normal, plain), (FontStyle::Bold, bold)] {
+        // Kept until the end of the program, as the library wants it.
+        let bytes = Box::leak(std::fs::read(face)?.into_boxed_slice());
+        register_font(FAMILY, style, bytes).map_err(|_| format!("{face} is no font"))?;
+    }
+    Ok(())
+}
+
+/// A scale: from figures to pixels, by their logarithm or as they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    pub low: f64,
+    pub high: f64,
+    /// Pixels of the low end and of the high end.
+    pub pixels: (i32, i32),
+    pub logarithmic: bool,
+}
+
+impl Scale {
+    pub fn place(&self, figure: f64) -> i32 {
+        let measure = |figure: f64| if self.logarithmic { figure.log10() } else { figure };
+        let (low, high) = (measure(self.low), measure(self.high));
+        let part = (measure(figure) - low) / (high - low);
+        let (from, to) = (f64::from(self.pixels.0), f64::from(self.pixels.1));
+        (from + part * (to - from)).round() as i32
+    }
+
+    /// Powers of ten within the scale.
+    pub fn decades(&self) -> Vec<f64> {
+        let (first, last) = (self.low.log10().ceil() as i32, self.high.log10().floor() as i32);
+        (first..=last).map(|power| 10_f64.powi(power)).collect()
+    }
+}
+
+/// Moves labels apart that would overlap: as little as it takes, and in their order. `places` are where they would like to be.
+pub fn spread(places: &[i32], distance: i32, (top, bottom): (i32, i32)) -> Vec<i32> {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by_key(|&label| places[label]);
+    let mut moved = places.to_vec();
+    for _ in 0..200 {
+        let mut still = true;
+        for pair in order.windows(2) {
+            let overlap = distance - (moved[pair[1]] - moved[pair[0]]);
+            if overlap > 0 {
+                moved[pair[0]] -= overlap / 2 + overlap % 2;
+                moved[pair[1]] += overlap / 2;
+                still = false;
+            }
+        }
+        let span = (distance * (order.len() as i32 - 1)).max(0);
+        for (rank, &label) in order.iter().enumerate() {
+            let rank = rank as i32 * distance;
+            moved[label] = moved[label].clamp(top + rank, (bottom - span + rank).max(top + rank));
+        }
+        if still {
+            break;
+        }
+    }
+    moved
+}
+
+/// Nanoseconds as a reader has them.
+pub fn time(ns: f64) -> String {
+    match ns {
+        1e9.. => format!("{} s", ns / 1e9),
+        1e6.. => format!("{} ms", ns / 1e6),
+        1e3.. => format!("{} µs", ns / 1e3),
+        _ => format!("{ns} ns"),
+    }
+}
+
+/// Bytes as a reader has them.
+pub fn bytes(count: f64) -> String {
+    match count {
+        1_048_576.0.. => format!("{} MiB", count / 1_048_576.0),
+        1024.0.. => format!("{} KiB", count / 1024.0),
+        _ => format!("{count} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_do_not_overlap_and_stay_in_order() {
+        let wanted = [100, 101, 102, 300, 299];
+        let moved = spread(&wanted, 18, (0, 400));
+        let mut sorted = moved.clone();
+        sorted.sort_unstable();
+        assert!(sorted.windows(2).all(|pair| pair[1] - pair[0] >= 18), "{moved:?}");
+        assert!(moved[0] < moved[1] && moved[1] < moved[2] && moved[4] < moved[3], "{moved:?}");
+        assert!(sorted[0] >= 0 && sorted[4] <= 400, "{moved:?}");
+    }
+
+    #[test]
+    fn labels_at_the_edge_are_kept_inside() {
+        let moved = spread(&[395, 398, 400], 20, (0, 400));
+        assert!(moved.iter().all(|&place| (0..=400).contains(&place)), "{moved:?}");
+        assert!(moved[1] - moved[0] >= 20 && moved[2] - moved[1] >= 20, "{moved:?}");
+    }
+
+    #[test]
+    fn a_scale_ends_where_it_is_told() {
+        let scale = Scale { low: 10.0, high: 1000.0, pixels: (500, 100), logarithmic: true };
+        assert_eq!([scale.place(10.0), scale.place(100.0), scale.place(1000.0)], [500, 300, 100]);
+        assert_eq!(scale.decades(), [10.0, 100.0, 1000.0]);
+    }
+}

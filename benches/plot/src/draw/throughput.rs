@@ -1,0 +1,56 @@
+//! How many bytes a second go through, against how long the messages are, below what `memcpy` alone does.
+
+use super::canvas::{Picture, bytes};
+use super::curves::{self, Axes, HEIGHT, Line, WIDTH};
+use crate::samples::{Kind, Samples};
+
+/// The cases and their lengths in bytes.
+const CASES: [(&str, f64); 9] = [
+    ("copy-8", 8.0),
+    ("copy-64", 64.0),
+    ("copy-512", 512.0),
+    ("copy-4k", 4096.0),
+    ("copy-64k", 65536.0),
+    ("copy-1m", 1_048_576.0),
+    ("copy-16m", 16_777_216.0),
+    ("copy-256m", 268_435_456.0),
+    ("copy-4g", 4_294_967_296.0),
+];
+
+/// In place nothing is moved, so its gigabytes a second mean nothing; the bare ring is told in words elsewhere.
+const LEFT_OUT: [&str; 3] = ["ringmail spsc in place", "bare ring", "memcpy, going round"];
+
+pub fn picture(samples: &Samples) -> Option<Picture> {
+    let regime = samples.regime();
+    let mut names = Vec::new();
+    for (case, _) in CASES {
+        for entry in samples.contestants(case, regime) {
+            if !names.contains(&entry) && !LEFT_OUT.contains(&entry.0.0) {
+                names.push(entry);
+            }
+        }
+    }
+    let line = |(name, kind): ((&str, bool), Kind)| {
+        let figure = |&(case, length): &(&str, f64)| samples.median(case, regime, name).map(|speed| (length, speed));
+        let points: Vec<_> = CASES.iter().filter_map(figure).collect();
+        Line { name: name.0.to_owned(), points, is_limit: kind == Kind::Limit, is_dashed: false }
+    };
+    let lines: Vec<_> = names.into_iter().map(line).filter(|line| !line.points.is_empty()).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let more = format!(
+        "Two processes, copied in and seen in place, GB/s; median of the regime \"{regime}\". Dashed: the same bytes copied, and nothing else."
+    );
+    let mut picture = Picture::new(WIDTH, HEIGHT, "Throughput against the length of the message", &more);
+    let longest = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).fold(0.0, f64::max);
+    let ticks = CASES.iter().filter(|case| case.1 <= longest).map(|&(_, length)| (length, size(length))).collect();
+    let axes = Axes { ticks, x_label: "bytes of a message", y_label: "GB/s", y_name: |speed| format!("{speed}") };
+    curves::draw(&mut picture, &axes, &lines);
+    picture.foot(&samples.machine);
+    Some(picture)
+}
+
+fn size(length: f64) -> String {
+    if length >= 1_073_741_824.0 { format!("{} GiB", length / 1_073_741_824.0) } else { bytes(length) }
+}

@@ -1,0 +1,137 @@
+//! Many senders, many receivers: messages a second, as bars, a row for each length.
+
+use super::canvas::{GRID, INK, OURS, PAPER, Picture, SOFT, Scale, Side, color};
+use crate::samples::{Kind, Samples};
+use crate::table::number;
+
+const SIZES: [(&str, &str); 3] = [("8", "8 B"), ("64", "64 B"), ("1024", "1 KiB")];
+const SHAPES: [(&str, &str); 5] =
+    [("1p1c", "1 to 1"), ("2p1c", "2 to 1"), ("1p2c", "1 to 2"), ("2p2c", "2 to 2"), ("4p4c", "4 to 4")];
+
+const WIDTH: i32 = 1200;
+/// Where the first row of bars begins, below the names.
+const TOP: i32 = 128;
+/// Height of a row, and of the bars in it.
+const ROW: i32 = 262;
+const BARS: i32 = 200;
+const LEFT: i32 = 84;
+const RIGHT: i32 = 1176;
+
+pub fn picture(samples: &Samples) -> Option<Picture> {
+    let regime = samples.regime();
+    let mut names: Vec<(&str, bool)> = Vec::new();
+    for (size, _) in SIZES {
+        for (shape, _) in SHAPES {
+            for (name, kind) in samples.contestants(&format!("mpmc-{size}-{shape}"), regime) {
+                if !names.contains(&name) && kind != Kind::Limit {
+                    names.push(name);
+                }
+            }
+        }
+    }
+    if names.is_empty() {
+        return None;
+    }
+    // Ours first, then processes, then threads.
+    names.sort_by_key(|&(name, threads)| (!name.starts_with("ringmail"), threads));
+    let more = format!("Millions a second, median of the regime \"{regime}\". Hollow: between threads of one process.");
+    let mut picture = Picture::new(WIDTH, TOP + 3 * ROW + 40, "Many senders, many receivers", &more);
+    legend(&mut picture, &names);
+    for (row, (size, size_name)) in SIZES.iter().enumerate() {
+        draw_row(&mut picture, samples, &names, TOP + row as i32 * ROW, (size, size_name));
+    }
+    picture.foot(&samples.machine);
+    Some(picture)
+}
+
+/// The names, in two rows over the width.
+fn legend(picture: &mut Picture, names: &[(&str, bool)]) {
+    let columns = names.len().div_ceil(2).max(1);
+    let step = (RIGHT - 28) / columns as i32;
+    for (place, &name) in names.iter().enumerate() {
+        let (x, y) = (28 + (place % columns) as i32 * step, 84 + (place / columns) as i32 * 22);
+        bar(picture, (x, y - 6), (x + 14, y + 6), name);
+        picture.word((x + 20, y), &shown(name), INK, 14, Side::Left, name.0.starts_with("ringmail"));
+    }
+}
+
+fn shown((name, threads): (&str, bool)) -> String {
+    match (name, threads) {
+        ("ringmail, processes", _) => "ringmail".to_owned(),
+        ("ringmail", true) => "ringmail (threads)".to_owned(),
+        _ => name.to_owned(),
+    }
+}
+
+fn bar(picture: &mut Picture, from: (i32, i32), to: (i32, i32), (name, threads): (&str, bool)) {
+    let color = color(name);
+    picture.rectangle(from, to, color, true);
+    if threads && to.1 - from.1 > 5 {
+        picture.rectangle((from.0 + 2, from.1 + 2), (to.0 - 2, to.1 - 2), PAPER, true);
+    }
+}
+
+/// The bars of one length.
+fn draw_row(
+    picture: &mut Picture,
+    samples: &Samples,
+    names: &[(&str, bool)],
+    top: i32,
+    (size, size_name): (&str, &str),
+) {
+    let regime = samples.regime();
+    let figure = |shape: &str, name| samples.median(&format!("mpmc-{size}-{shape}"), regime, name);
+    let all = SHAPES.iter().flat_map(|(shape, _)| names.iter().filter_map(move |&name| figure(shape, name)));
+    let high = all.fold(0.0, f64::max);
+    if high == 0.0 {
+        return;
+    }
+    let bottom = top + BARS + 24;
+    let y = Scale { low: 0.0, high: high * 1.05, pixels: (bottom, bottom - BARS), logarithmic: false };
+    picture.word((28, top + 10), size_name, INK, 16, Side::Left, true);
+    for tick in ticks(high) {
+        let at = y.place(tick);
+        picture.line(vec![(LEFT, at), (RIGHT, at)], GRID, 1, false);
+        picture.word((LEFT - 8, at), &format!("{tick}"), SOFT, 13, Side::Right, false);
+    }
+    let group = (RIGHT - LEFT) / SHAPES.len() as i32;
+    for (place, (shape, shape_name)) in SHAPES.iter().enumerate() {
+        let left = LEFT + place as i32 * group;
+        let bars: Vec<_> = names.iter().filter_map(|&name| figure(shape, name).map(|figure| (name, figure))).collect();
+        let width = ((group - 24) / bars.len().max(1) as i32).min(22);
+        let start = left + (group - width * bars.len() as i32) / 2;
+        for (rank, (name, figure)) in bars.iter().enumerate() {
+            let x = start + rank as i32 * width;
+            let height = y.place(*figure).min(bottom - 1);
+            bar(picture, (x + 1, height), (x + width - 2, bottom), *name);
+            if *name == ("ringmail, processes", false) {
+                // Above the next bar too, which the number reaches over.
+                let next = bars.get(rank + 1).map_or(height, |(_, figure)| y.place(*figure));
+                let above = height.min(next) - 10;
+                picture.word((x + width / 2, above), &number(*figure), OURS, 13, Side::Middle, true);
+            }
+        }
+        picture.word((left + group / 2, bottom + 16), shape_name, INK, 14, Side::Middle, false);
+    }
+    picture.line(vec![(LEFT, bottom), (RIGHT, bottom)], SOFT, 1, false);
+}
+
+/// Four or five round figures up to this one.
+fn ticks(high: f64) -> Vec<f64> {
+    let rough = high / 4.0;
+    let power = 10_f64.powf(rough.log10().floor());
+    let step =
+        [1.0, 2.0, 5.0, 10.0].into_iter().map(|digit| digit * power).find(|&step| step >= rough).unwrap_or(rough);
+    (0..).map(|count| f64::from(count) * step).take_while(|&tick| tick <= high).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ticks;
+
+    #[test]
+    fn ticks_are_round() {
+        assert_eq!(ticks(116.0), [0.0, 50.0, 100.0]);
+        assert_eq!(ticks(3.9), [0.0, 1.0, 2.0, 3.0]);
+    }
+}
