@@ -162,7 +162,8 @@ fn case(name: &'static str, about: &'static str, victim: Victim) -> Case {
     let mut enlist = Enlist(Vec::new(), Killing { victim, crowd: (2, 2) });
     let two: &mut Enlist<Killing> = &mut enlist;
     let mode = Mode::Processes;
-    let options = || ours::slots(CAPACITY);
+    // Whoever is left waits for a successor, instead of being told that nobody is.
+    let options = || ours::slots(CAPACITY).keep_open(true);
     Visitor::<Message>::visit(two, "ringmail mpmc, 2 to 2", mode, move || ours::Mpmc::<Message>::new(&options(), wait));
     Visitor::<Message>::visit(two, "shaq, 2 to 2", mode, move || shaq::Mpmc::<Message>::new(CAPACITY, wait));
     Visitor::<Message>::visit(two, "pipe, 2 to 2", mode, move || system::Pipe::new(bytes, false));

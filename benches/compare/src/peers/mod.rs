@@ -1,4 +1,4 @@
-//! Ringmail and its peers, each as a [`Queue`](crate::queue::Queue): one file a crate, used as its documentation advises for speed, in place
+//! Ringmail and its peers, each as a [`Queue`]: one file a crate, used as its documentation advises for speed, in place
 //! where it can.
 //!
 //! | | between | what it takes |

@@ -1,7 +1,7 @@
 //! What is left of a queue when one of its processes is killed: how often the others stood still, and what a message costs from then on.
 
 use super::canvas::{GRID, INK, PAPER, Picture, SOFT, Side};
-use crate::samples::{Name, Samples};
+use crate::samples::{Name, Regime, Samples};
 use crate::table::number;
 use plotters::style::RGBColor;
 
@@ -26,18 +26,18 @@ const SLEEPERS: [(&str, &str, [&str; 2]); 3] = [
 
 pub fn picture(samples: &Samples) -> Option<Picture> {
     let regime = samples.regime();
+    let other = match regime {
+        Regime::Near => Regime::Far,
+        Regime::Far => Regime::Near,
+    };
     // A death does not depend on how fast lines move.
     let percent = |case: &str, name: Name<'_>| {
-        let other = match regime {
-            crate::samples::Regime::Near => crate::samples::Regime::Far,
-            crate::samples::Regime::Far => crate::samples::Regime::Near,
-        };
         let figures = [samples.median(case, regime, name), samples.median(case, other, name)];
         figures.into_iter().flatten().reduce(f64::max)
     };
     let mut names: Vec<Name<'_>> = Vec::new();
     for case in ["survive-sender", "survive-receiver"] {
-        for regime in [crate::samples::Regime::Near, crate::samples::Regime::Far] {
+        for regime in [regime, other] {
             for (name, _) in samples.contestants(case, regime) {
                 if !names.contains(&name) {
                     names.push(name);
@@ -79,8 +79,11 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
         }
         let sleeper = SLEEPERS.iter().find(|(contestant, ..)| *contestant == name.0);
         if let Some((_, case, [before, after])) = sleeper {
-            let figure = |contestant: &str| samples.median(case, regime, (contestant, false));
-            if let Some((before, after)) = figure(before).zip(figure(after)) {
+            let figures = |regime| {
+                let figure = |contestant: &str| samples.median(case, regime, (contestant, false));
+                figure(before).zip(figure(after))
+            };
+            if let Some((before, after)) = figures(regime).or_else(|| figures(other)) {
                 let color = if after > 1.5 * before { ILL } else { WELL };
                 cell(&mut picture, COLUMNS[2], y, color, &format!("{} ns, {} ns", number(before), number(after)));
             }
