@@ -39,7 +39,7 @@ pub const CASES: &[Case] = &[
     ours("spsc     8 B, by value", 73.4, spsc_values),
     ours("spsc     8 B, in runs", 18.6, spsc_runs),
     ours("spsc    64 B, one by one", 97.5, spsc_singles::<8, 1>),
-    ours("spsc  [u8; 8], in place", 120.4, spsc_bytes),
+    ours("spsc  [u8; 8], in place", 115.5, spsc_bytes),
     ours("mpmc     8 B, one by one", 120.5, mpmc_singles::<1, 1>),
     ours("mpmc     8 B, in turns", 123.8, mpmc_singles::<1, RUN>),
     ours("mpmc     8 B, in runs", 139.2, mpmc_runs),
