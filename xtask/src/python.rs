@@ -11,7 +11,8 @@ const OLDEST: (u32, u32) = (3, 11);
 /// Builds the package, installs it, checks its types and runs its tests; or says why it cannot.
 pub fn test(tally: &mut Tally) -> Result<bool, String> {
     let python = interpreter()?;
-    let home = target("python-venv");
+    // Absolute, because what runs there runs in another folder.
+    let home = absolute(&target("python-venv"));
     let own = format!("{home}/bin/python");
     if !Path::new(&own).exists() {
         let mut make = Command::new(&python);
