@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// When a test that waits for something is given up. Far beyond what any machine should need: it turns a hang into a
 /// failure and says nothing about speed.
-pub const WATCHDOG: Duration = Duration::from_secs(30);
+pub const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// Runs the same tests over both flavours, as `flavour`, in a module each.
 macro_rules! both {
