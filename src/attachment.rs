@@ -166,7 +166,6 @@ impl Attachment {
         };
         if let Some(most) = self.bodies.ahead(len)
             && most < self.segment.header().capacity
-            && at(most).is_some()
         {
             pace.keep(len, deadline, || at(most));
         }

@@ -5,7 +5,8 @@
 //! Nobody touches a body beyond its watermark (`committed`): memory is really there up to it, so no touch can be a `SIGBUS`,
 //! however full the file system is. The watermark is written by the body's user alone. It is raised after memory was
 //! committed and lowered after it was given back; a user who dies in between leaves a watermark that is too low, marked as
-//! [`UNSURE`] so that whoever tidies gives back what may be beyond it, or one that is too high in a body that still names him as its trimmer, which nobody trusts (see `ring::body`).
+//! [`UNSURE`] so that whoever tidies gives back what may be beyond it, or one that is too high in a body that still names
+//! him as its trimmer, which nobody trusts (see `ring::body`).
 //!
 //! # How much stays
 //!

@@ -50,10 +50,10 @@ impl Default for Pace {
 impl Pace {
     /// Waits a moment, or some, before a message of `len` bytes. `ahead` says where the receivers are, while that is too far behind.
     pub fn keep(&self, len: usize, deadline: Option<Instant>, ahead: impl FnMut() -> Option<u64>) {
-        let start = Instant::now();
-        self.keep_by(len, deadline.map(|deadline| deadline.saturating_duration_since(start)), ahead, || {
-            start.elapsed()
-        });
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // Not read before there is something to wait for.
+        let mut start = None;
+        self.keep_by(len, left, ahead, || start.get_or_insert_with(Instant::now).elapsed());
     }
 
     fn keep_by(
@@ -91,9 +91,7 @@ impl Pace {
             }
         }
     }
-}
 
-impl Pace {
     fn give_up(&self, at: u64) {
         let truce = self.truce.get();
         self.stalled_at.set(at);
