@@ -76,6 +76,9 @@ pub fn bare_stride<M: Message + ?Sized>() -> Option<usize> {
 /// Bytes from one slot to the next where `whole` are used.
 ///
 /// A stride divides a cache line or is a multiple of it, so that no small slot straddles two.
+///
+/// (Always inlined: else whoever uses this crate would call it for each message.)
+#[inline(always)]
 fn stride(whole: u64, align: u64) -> u64 {
     match whole {
         0..64 => whole.next_power_of_two().max(8).max(align),

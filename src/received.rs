@@ -1,7 +1,9 @@
 //! Messages that a receiver holds until it acknowledges them: the guards that both flavours hand out.
 
+mod iter;
+
+use self::iter::Iter;
 use crate::error::Stop;
-use crate::layout;
 use crate::message::{self, Message};
 use std::fmt;
 use std::marker::PhantomData;
@@ -177,8 +179,9 @@ pub trait Run {
     fn len(&self) -> usize;
     /// Where the message at `place` lies, and how long it is if it can be a message.
     fn at(&self, place: usize) -> (*const u8, Option<usize>);
-    /// How many messages from `place` on lie at equal distances, and that distance in bytes; 0 where the next must be looked up.
-    fn straight(&self, place: usize) -> (usize, usize);
+    /// How many messages from `place` on lie at equal distances, each as long as the type says, and that distance in bytes; `None` where
+    /// the next must be looked up.
+    fn straight(&self, place: usize) -> Option<(usize, usize)>;
     /// How often the message at `place` was handed out before.
     fn redelivered(&self, place: usize) -> u32;
     /// Acknowledges all.
@@ -238,32 +241,11 @@ impl<'a, M: Message + ?Sized, R: Run> Batch<'a, M, R> {
         len.and_then(|len| unsafe { message::view(start, len) })
     }
 
-    /// The messages, first to last.
+    /// The messages, first to last. Quickest where the iterator runs by itself (`for_each`, `sum`, `fold`): small messages
+    /// are then read in vectors.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &M> {
-        let (mut place, mut left, mut next, mut stride) = (0, 0, std::ptr::null::<u8>(), 0);
-        std::iter::from_fn(move || {
-            while place < self.len() {
-                if left == 0 {
-                    (left, stride) = self.run.straight(place);
-                    next = self.run.at(place).0;
-                }
-                let start = next;
-                // Not beyond the stretch while any is left of it, and not used after.
-                next = next.wrapping_add(stride);
-                (place, left) = (place + 1, left - 1);
-                let message = if const { message::is_sized::<M>() } && (layout::always_fits::<M>() || stride > 0) {
-                    // SAFETY: held by this guard; see `new`.
-                    unsafe { message::view(start, message::size_with::<M>(0)?) }
-                } else {
-                    self.get(place - 1)
-                };
-                if message.is_some() {
-                    return message;
-                }
-            }
-            None
-        })
+        Iter::new(&self.run)
     }
 
     /// How many times the message at `place` was handed out before: as [`Received::redelivered`].

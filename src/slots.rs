@@ -10,6 +10,9 @@ use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering::Relaxed, point};
 use std::ptr::NonNull;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// Where everything of one mapped ring is.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots {
@@ -112,10 +115,28 @@ impl Slots {
         }
     }
 
-    /// Bytes from one payload to the next.
-    #[inline]
-    pub fn payload_stride(&self) -> usize {
-        self.payload_stride
+    /// Asks for the line after the one that the sender of an spsc ring has just written a small message into: it comes from the
+    /// receiver's core while this line is filled.
+    #[inline(always)]
+    pub fn foresee_line<M: Message + ?Sized>(&self, payload: *const u8) {
+        if layout::bare_stride::<M>().is_some_and(|stride| stride <= LINE) {
+            own::<LINE>(payload);
+        }
+    }
+
+    /// As [`foresee_line`](Self::foresee_line), for a sender who is about to write `count` messages from slot `index` on: the lines
+    /// in which its next run will start.
+    #[inline(always)]
+    pub fn foresee_run<M: Message + ?Sized>(&self, index: usize, count: usize) {
+        if let Some(stride) = layout::bare_stride::<M>()
+            && stride <= LINE
+        {
+            let next = self.payload(index).wrapping_add((count * stride).max(LINE));
+            own::<0>(next);
+            own::<LINE>(next);
+            own::<{ 2 * LINE }>(next);
+            own::<{ 3 * LINE }>(next);
+        }
     }
 
     #[inline]
@@ -222,6 +243,19 @@ impl Slots {
         // SAFETY: the slot is the caller's and has room.
         unsafe { copy_in(bytes, payload) };
     }
+}
+
+/// Asks the processor to make the line `BEYOND` bytes after `address` this core's own, soon. A hint: any address will do, and
+/// nothing that a program can see changes.
+#[inline(always)]
+fn own<const BEYOND: usize>(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch neither faults nor writes; processors that do not know this one pass over it.
+    unsafe {
+        core::arch::asm!("prefetchw [{} + {}]", in(reg) address, const BEYOND, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
 }
 
 /// Where a message goes that is being written: the description of the message, but for its length.

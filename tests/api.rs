@@ -510,3 +510,44 @@ fn a_slice_longer_than_the_ring_waits_for_room() {
     let error = tx.send_slice(&numbers).unwrap_err();
     assert!(error.error.is_disconnected() && error.sent == 3);
 }
+
+/// Walks over batches in all ways, at each place of a lap: asked for each message, left to run, and the one after the other.
+macro_rules! walk {
+    ($channel:path, $message:ty, $make:expr) => {{
+        let make: fn(u64) -> Box<$message> = $make;
+        // Not every flavour's verbs take their handle by unique reference.
+        #[allow(unused_mut)]
+        let (mut tx, mut rx) = $channel(&Options::new().capacity(5).max_len(8192)).unwrap();
+        for first in 0..11 {
+            let sent: Vec<_> = (first..first + 4).map(make).collect();
+            sent.iter().for_each(|message| tx.try_send(message).unwrap());
+            let batch = rx.try_recv_many(9).unwrap();
+            let mut asked = Vec::new();
+            for message in batch.iter() {
+                asked.push(message);
+            }
+            assert!(asked.iter().eq(&sent.iter().map(|message| &**message).collect::<Vec<_>>()));
+            for by_hand in 0..5 {
+                let mut iter = batch.iter();
+                let mut both: Vec<_> = iter.by_ref().take(by_hand).collect();
+                let (least, most) = iter.size_hint();
+                let before = both.len();
+                iter.for_each(|message| both.push(message));
+                assert_eq!(both, asked);
+                assert!(least <= both.len() - before && most == Some(both.len() - before));
+            }
+        }
+    }};
+}
+
+#[test]
+fn all_ways_over_a_batch_meet_the_same_messages() {
+    walk!(ringmail::spsc::channel::<u64>, u64, |number| Box::new(number));
+    walk!(ringmail::spsc::channel::<[u16; 3]>, [u16; 3], |number| Box::new([number as u16; 3]));
+    walk!(ringmail::spsc::channel::<[u64; 200]>, [u64; 200], |number| Box::new([number; 200]));
+    walk!(ringmail::spsc::channel::<()>, (), |_| Box::new(()));
+    walk!(ringmail::spsc::channel::<[u8]>, [u8], |number| vec![number as u8; number as usize].into());
+    walk!(ringmail::spsc::channel::<[u8]>, [u8], |number| vec![number as u8; 500 * number as usize].into());
+    walk!(ringmail::mpmc::channel::<u64>, u64, |number| Box::new(number));
+    walk!(ringmail::mpmc::channel::<[u8]>, [u8], |number| vec![number as u8; 500 * number as usize].into());
+}

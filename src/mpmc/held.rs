@@ -112,8 +112,8 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     }
 
     #[inline]
-    fn straight(&self, _: usize) -> (usize, usize) {
-        (1, 0)
+    fn straight(&self, _: usize) -> Option<(usize, usize)> {
+        None
     }
 
     fn redelivered(&self, place: usize) -> u32 {

@@ -4,6 +4,7 @@ use super::Batch;
 use super::end::{End, Tenure};
 use crate::attachment::{Aim, Attachment, Until};
 use crate::error::Stop;
+use crate::layout;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
 use crate::received::{Hold, Run};
@@ -320,13 +321,12 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     }
 
     #[inline]
-    fn straight(&self, place: usize) -> (usize, usize) {
-        if self.desk.end.slots.have_bodies_for::<M>() {
-            return (1, 0);
-        }
+    fn straight(&self, place: usize) -> Option<(usize, usize)> {
+        // Known when `M` is, which makes vectors of a loop over them.
+        let stride = layout::bare_stride::<M>()?;
         let ring = self.desk.end.ring;
         let to_lap = ring.capacity() as usize - ring.index(self.position(place));
-        (to_lap.min(self.count - place), self.desk.end.slots.payload_stride())
+        Some((to_lap.min(self.count - place), stride))
     }
 
     fn redelivered(&self, place: usize) -> u32 {

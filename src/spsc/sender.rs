@@ -101,7 +101,10 @@ impl<M: Message + ?Sized> Sender<M> {
         let mut sent = 0;
         while let Some(first) = messages.next() {
             let fail = |sent| move |stop: Stop| SendManyError { sent, error: stop.into() };
-            let room = self.room(messages.size_hint().0).map_err(fail(sent))?;
+            let more = messages.size_hint().0;
+            let room = self.room(more).map_err(fail(sent))?;
+            let run = room.min((more as u64).saturating_add(1)) as usize;
+            self.end.slots.foresee_run::<M>(self.producer.slot(0), run);
             let (filled, long) = self.fill(first, &mut messages, room);
             if filled > 0 {
                 self.publish(filled).map_err(fail(sent))?;
@@ -138,6 +141,7 @@ impl<M: Message + ?Sized> Sender<M> {
             let index = self.producer.slot(0);
             let to_lap = self.end.ring.capacity() as usize - index;
             let run = &messages[sent..][..to_lap.min(messages.len() - sent).min(room as usize)];
+            self.end.slots.foresee_run::<M>(index, run.len());
             // SAFETY: the slots from `index` on are the sender's for so many messages, without the end of the lap between.
             unsafe { self.end.slots.write_run(index, run) };
             self.publish(run.len() as u64).map_err(fail)?;
@@ -273,8 +277,10 @@ impl<M: Message + ?Sized> Sender<M> {
         if mutant(Mutant::PublishFirst) {
             self.producer.commit_one(position);
         }
+        let payload = self.end.slots.bare_payload::<M>(index);
         // SAFETY: the slot is the sender's and the length was checked.
-        unsafe { self.end.slots.write(index, self.end.slots.bare_payload::<M>(index), message) };
+        unsafe { self.end.slots.write(index, payload, message) };
+        self.end.slots.foresee_line::<M>(payload);
         self.producer.commit_one(position);
         announce(&self.end, &mut self.producer)
     }
@@ -372,7 +378,9 @@ impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn claim_place(&mut self, len: usize, until: Until) -> Result<(usize, *mut u8, Place), Stop> {
         if len <= self.end.slots.inline_len() {
             let index = self.claim(until)?;
-            Ok((index, self.end.slots.bare_payload::<M>(index), Place::SLOT))
+            let payload = self.end.slots.bare_payload::<M>(index);
+            self.end.slots.foresee_line::<M>(payload);
+            Ok((index, payload, Place::SLOT))
         } else {
             let (index, body) = self.claim_long(len, until)?;
             Ok((index, self.end.slots.body_start(body), Place::in_body(body)))
