@@ -175,8 +175,7 @@ impl Attachment {
     #[inline(never)]
     pub fn abandon_place(&self, place: Place) {
         if let Some(body) = place.body() {
-            self.bodies().release(body);
-            self.leave_place(place);
+            self.bodies().abandon(body, self.me());
         }
     }
 
@@ -188,13 +187,15 @@ impl Attachment {
         }
     }
 
-    /// After a loan was given back: its body need not keep its memory.
+    /// Gives a loan back by `abort`: then its body need not keep its memory.
     #[inline(never)]
-    pub fn leave_place(&self, place: Place) {
-        if let Some(body) = place.body()
-            && self.bodies().is_over()
-        {
-            self.bodies().trim(body, self.me());
+    pub fn leave_place(&self, place: Place, abort: impl FnOnce()) {
+        let bodies = self.bodies();
+        // What it has must be asked before it is anybody's.
+        let left = place.body().map(|body| (body, bodies.watermark(body)));
+        abort();
+        if let Some((body, bytes)) = left {
+            bodies.leave(&[body], bytes, self.me());
         }
     }
 
@@ -202,19 +203,29 @@ impl Attachment {
     #[inline(never)]
     pub fn acknowledge(&self, index: usize, lap: u64) {
         let bodies = self.bodies();
-        // What the slot says of its body must be asked before it is anybody's.
-        let body = if bodies.is_over() { self.slots.body_of(index) } else { None };
-        if mutant(Mutant::GiveBackFirst) {
-            body.into_iter().for_each(|body| bodies.trim(body, self.me()));
+        // What the slot says of its body, and what that has, must be asked before they are anybody's.
+        let left = self.slots.body_of(index).map(|body| (body, bodies.watermark(body)));
+        let leave = || match left {
+            Some((body, bytes)) => bodies.leave(&[body], bytes, self.me()),
+            None => bodies.pass(self.me()),
+        };
+        let taken = Taken { index, attempt: 0, lap };
+        if mutant(Mutant::GiveBackFirst) || mutant(Mutant::CountFirst) {
+            leave();
+            return self.core().acknowledge(taken);
         }
-        self.core().acknowledge(Taken { index, attempt: 0, lap });
-        match body {
-            Some(body) => bodies.trim(body, self.me()),
-            None => bodies.tidy_if_due(self.me()),
-        }
+        self.core().acknowledge(taken);
+        leave();
     }
 
-    /// After something else than an acknowledgement set bodies free: a drop, a reap, a message taken back, a successor.
+    /// After a message was taken back, whose body nobody counts.
+    #[cold]
+    pub fn tidy_up_after_retreat(&self) {
+        self.bodies().doubt();
+        self.tidy_up();
+    }
+
+    /// After something else than an acknowledgement set bodies free: a drop, a reap, a successor.
     #[cold]
     pub fn tidy_up(&self) {
         if self.slots.have_bodies() {
@@ -226,21 +237,27 @@ impl Attachment {
     #[inline(never)]
     pub fn acknowledge_before(&self, position: u64) {
         let bodies = self.bodies();
-        let mut left: SmallVec<[usize; 32]> = SmallVec::new();
-        if bodies.is_over() {
-            let ring = slots::positions(self.segment.header());
-            let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
-            let messages = ring.distance(head, position).min(ring.capacity());
-            left.extend((0..messages).filter_map(|ahead| self.slots.body_of(ring.index(ring.advance(head, ahead)))));
+        let ring = slots::positions(self.segment.header());
+        let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
+        let messages = ring.distance(head, position).min(ring.capacity());
+        // As in `acknowledge`.
+        let (mut left, mut bytes) = (SmallVec::<[usize; 32]>::new(), 0_u64);
+        for ahead in 0..messages {
+            if let Some(body) = self.slots.body_of(ring.index(ring.advance(head, ahead))) {
+                bytes = bytes.saturating_add(bodies.watermark(body));
+                left.push(body);
+            }
         }
-        if mutant(Mutant::GiveBackFirst) {
-            left.iter().for_each(|&body| bodies.trim(body, self.me()));
+        let leave = || match left.is_empty() {
+            false => bodies.leave(&left, bytes, self.me()),
+            true => bodies.pass(self.me()),
+        };
+        if mutant(Mutant::GiveBackFirst) || mutant(Mutant::CountFirst) {
+            leave();
+            return spsc::acknowledge(&self.slots, position);
         }
         spsc::acknowledge(&self.slots, position);
-        if left.is_empty() {
-            bodies.tidy_if_due(self.me());
-        }
-        left.into_iter().for_each(|body| bodies.trim(body, self.me()));
+        leave();
     }
 
     /// Who this process is.
@@ -278,7 +295,7 @@ impl Attachment {
         let disowned = self.disown(|owner| self.is_dead(owner));
         // Whoever takes no part has no name to give anything back under; the others will.
         if self.slots.have_bodies() && self.registry.me().load(Relaxed) != 0 {
-            self.bodies().tidy(self.bodies().retain(), self.me());
+            self.bodies().tidy_idle(self.me());
         }
         for role in [Role::Sender, Role::Receiver] {
             wait::wake_all(self.event_of(role), &self.system);

@@ -10,28 +10,43 @@
 //!
 //! # How much stays
 //!
-//! Whoever acknowledges a message and finds more committed than `retain` gives that much of its body back, at once. What
-//! senders leave who gave up or died goes the same way when somebody [tidies up](Access::tidy).
+//! What lies idle, in bodies that nobody uses, is at most `retain`; what messages in the ring take does not count. Whoever
+//! acknowledges a message counts its body as idle. If that is too much, by the bound of [`ring::idle`](crate::ring::idle), he
+//! looks at all bodies and gives the rest back, at once; or as much of his own body, where somebody looked only just now. What
+//! senders leave who gave up or died goes the same way when somebody [tidies up](Access::tidy_if_over).
 //!
-//! The count of what is committed is a hint. Whoever looks while another commits or gives back may put it too low by
-//! that much, and who dies in between leaves it too high: so it is compared with the watermarks now and then
-//! ([`recount`](Access::recount)), and whoever tidies goes by the watermarks alone.
+//! Nobody need look while no more is committed than may stay. That count is a hint that may be too high, where somebody died
+//! between counting and committing, and is put right now and then. It is never too low: it is raised before the watermark
+//! is and lowered before the watermark is, and who puts it right ([`look`](Access::look)) raises it only while somebody is
+//! committing, as [`UNSURE`] tells.
+//!
+//! *Two who act at once* may each find a body that the other is just giving back. It counts as idle until it is gone, so they
+//! rather give back too much. But who did not get his body, because another had it, must not rely on him, who may have looked
+//! before that body was left. So each asks the bound once more when he is done: store, fence, load, and of two one sees
+//! the other.
 
 use crate::error::Stop;
 use crate::layout::{Memory, PAGE, UNSURE};
 use crate::os::cache;
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::idle::Idle;
 use crate::ring::mpmc::Liveness;
 use crate::segment::Segment;
 use crate::slots::Slots;
-use crate::sync::{Mutant, Ordering::*, Private, mutant};
+use crate::sync::{Mutant, Ordering::*, Private, fence, mutant};
 
 /// The memory that a ring should go round in, where the caches are not known: 4 MiB.
 const FOOTPRINT: u64 = 4 << 20;
 
-/// So many bodies are looked at for each commit, and for each message left while too much is committed, on the average.
+/// So many bodies are looked at for each commit, and for each short message that passes while too much is idle, on the average.
 const LOOKED_AT: u64 = 256;
+
+/// So many are looked at for each message that passes while much is committed but not idle, lest the dead left some uncounted.
+const SELDOM_LOOKED_AT: u64 = 4;
+
+/// So many bytes must have been left for each body since somebody last looked at all: then a look takes a fraction of a copy's time.
+const LEFT_A_LOOK: u64 = 16;
 
 /// The bodies of one ring.
 #[derive(Debug)]
@@ -44,8 +59,10 @@ pub struct Bodies {
     stride: u64,
     /// Offset of the first body in the segment.
     start: u64,
-    /// Commits, and messages left while too much was committed, since all bodies were last looked at.
+    /// Commits, and messages that passed while much was committed, since all bodies were last looked at.
     changes: Private,
+    /// What had ever been left when this process last looked at all.
+    looked: Private,
 }
 
 impl Bodies {
@@ -60,12 +77,14 @@ impl Bodies {
             stride: header.body_stride,
             start: header.bodies_start(),
             changes: Private::default(),
+            looked: Private::default(),
         }
     }
 
     /// With what it takes to use them.
     pub fn of<'a, T: Tenancy>(&'a self, segment: &'a Segment, slots: Slots, tenancy: &'a T) -> Access<'a, T> {
-        Access { bodies: self, segment, pool: Pool::new(slots, self.count), slots, tenancy }
+        let (pool, idle) = (Pool::new(slots, self.count), Idle::new(slots));
+        Access { bodies: self, segment, pool, idle, slots, tenancy }
     }
 
     /// Commits memory to the bodies that messages of the greatest length would first go round in, as far as it may stay, in a
@@ -73,20 +92,31 @@ impl Bodies {
     pub fn prefault(segment: &Segment) {
         let (bodies, len) = (Self::new(segment), segment.header().max_len);
         let bodies_of = bodies.of(segment, Slots::new(segment), &Nobody);
-        let fitting = (bodies.fitting(len as usize).min(bodies.count) as u64).min(bodies.retain / len.max(1));
+        let fitting = (bodies.fitting(len).min(bodies.count) as u64).min(bodies.retain / len.max(1));
         // Memory that is not there comes later, or is an error of the message that needs it.
         let _ = (0..fitting as usize).all(|body| bodies_of.commit(body, len as usize));
+        bodies_of.look();
     }
 
     /// How many messages of `len` bytes may wait before it is worth holding their sender back: twice as many as suit the caches, which
     /// is not much slower yet, and keeps both sides from waiting for each other. `None` where a single one does not suit.
     pub fn ahead(&self, len: usize) -> Option<u64> {
-        (len as u64 <= self.footprint).then(|| 2 * self.fitting(len) as u64)
+        (len as u64 <= self.footprint).then(|| 2 * Self::of_len(len as u64, self.footprint).max(1) as u64)
     }
 
-    /// How many bodies of messages of `len` bytes suit the caches.
-    fn fitting(&self, len: usize) -> usize {
-        (self.footprint / (len as u64).next_multiple_of(PAGE).max(PAGE)).max(1) as usize
+    /// How many bodies of messages of `len` bytes suit the caches, and may stay when nobody uses them; at least one.
+    fn fitting(&self, len: u64) -> usize {
+        Self::of_len(len, self.footprint.min(self.retain)).max(1)
+    }
+
+    /// How many bodies of messages of `len` bytes may lie idle in a round, so that there is still room for those that come and go.
+    fn spare(&self, len: u64) -> usize {
+        Self::of_len(len, self.retain / 2)
+    }
+
+    /// How many bodies of messages of `len` bytes there are in so many bytes.
+    fn of_len(len: u64, bytes: u64) -> usize {
+        (bytes / len.next_multiple_of(PAGE).max(PAGE)) as usize
     }
 }
 
@@ -112,6 +142,7 @@ pub struct Access<'a, T> {
     segment: &'a Segment,
     slots: Slots,
     pool: Pool<Slots>,
+    idle: Idle<Slots>,
     tenancy: &'a T,
 }
 
@@ -149,14 +180,18 @@ impl<T: Tenancy> Access<'_, T> {
             // Somebody else took it meanwhile, and died.
             self.lower(body, 0, seized);
         }
+        let had = self.watermark(body);
         let done = self.commit(body, len);
+        let more = self.watermark(body).saturating_sub(had);
         self.pool.release(body);
+        self.idle.leave(more);
         done
     }
 
     fn find(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Option<usize> {
-        let fitting = self.bodies.fitting(rotation.longest(len as u64) as usize);
-        let claim = || self.pool.claim(rotation, fitting, position, self.tenancy);
+        let longest = rotation.longest(len as u64);
+        let (fitting, spare) = (self.bodies.fitting(longest), self.bodies.spare(longest));
+        let claim = || self.pool.claim(rotation, (fitting, spare), position, self.tenancy);
         // There are more bodies than can be in use at once, unless many were left by those who died giving memory back.
         let body = claim().or_else(|| {
             self.tidy(u64::MAX, me);
@@ -182,7 +217,9 @@ impl<T: Tenancy> Access<'_, T> {
     /// A body that the caller has claimed, if it is good for something.
     fn or_release(&self, body: usize, is_good: bool) -> Option<usize> {
         if !is_good {
+            let bytes = self.watermark(body);
             self.pool.release(body);
+            self.idle.leave(bytes);
         }
         is_good.then_some(body)
     }
@@ -191,53 +228,99 @@ impl<T: Tenancy> Access<'_, T> {
     /// stays.
     fn make_room(&self, len: usize, me: Owner) -> bool {
         let lacks = (len as u64).saturating_sub(self.segment.available().unwrap_or(0));
-        let unused = (0..self.bodies.count).filter(|&body| !self.pool.is_in_use(body, self.tenancy));
-        if unused.map(|body| self.watermark(body)).fold(0, u64::saturating_add) < lacks {
-            return false;
-        }
-        self.tidy(self.committed().saturating_sub(lacks), me);
+        let Some(goal) = self.look().checked_sub(lacks) else { return false };
+        self.tidy(goal, me);
         true
     }
 
     /// Ends the use of a body that was claimed for a message that is not sent, at a position that stays the caller's.
-    pub fn release(&self, body: usize) {
+    pub fn abandon(&self, body: usize, me: Owner) {
+        let bytes = self.watermark(body);
         self.pool.release(body);
+        self.leave(&[body], bytes, me);
     }
 
     /// Ends the use of all bodies that were claimed at a position that is now the caller's, and nobody else's.
     pub fn release_all(&self, position: u64) {
         self.pool.release_all(position);
+        self.idle.doubt();
     }
 
-    /// Whether more is committed than stays.
-    pub fn is_over(&self) -> bool {
+    /// Counts bodies as idle that were just left, with `bytes` in all while they were in use; and gives back what is too much.
+    #[inline]
+    pub fn leave(&self, bodies: &[usize], bytes: u64, me: Owner) {
+        let left = self.idle.leave(bytes);
+        if self.is_full() {
+            self.relieve(bodies, left, me);
+        }
+    }
+
+    /// As for [`leave`](Self::leave), when `left` bytes ever were.
+    #[cold]
+    fn relieve(&self, bodies: &[usize], left: u64, me: Owner) {
+        let retain = self.bodies.retain;
+        let mut over = self.idle.most_of(left).saturating_sub(retain);
+        if over == 0 {
+            return self.tidy_if_due(me);
+        }
+        let since = left.wrapping_sub(self.bodies.looked.get());
+        // Where nothing may stay, there is nothing to find out.
+        if retain > 0 && since >= LEFT_A_LOOK * self.bodies.count as u64 {
+            return self.tidy_idle(me);
+        }
+        for &body in bodies {
+            over = over.saturating_sub(self.give_back(body, over, me));
+        }
+        fence(SeqCst);
+        self.tidy_if_over(me);
+    }
+
+    /// Whether more is committed than stays when nobody uses it.
+    #[inline]
+    fn is_full(&self) -> bool {
         self.memory().committed.load(Relaxed) > self.bodies.retain
     }
 
-    /// Gives memory of a body back that was just left, if more is committed than stays.
-    ///
-    /// Now and then it looks at all: what nobody has left in order, such as the dead, would else cost every message the memory
-    /// that it is warm in.
-    pub fn trim(&self, body: usize, me: Owner) {
-        if self.is_due() {
-            return self.tidy(self.bodies.retain, me);
-        }
-        let over = self.memory().committed.load(Relaxed).saturating_sub(self.bodies.retain);
-        if over > 0 {
-            self.give_back(body, over, me);
-        }
+    /// Whether more may be idle than stays.
+    fn is_over(&self) -> bool {
+        self.is_full() && self.idle.most() > self.bodies.retain
     }
 
-    /// If more is committed than stays, gives back what nobody has left in order.
+    /// After something made bodies idle that nobody counted.
+    pub fn doubt(&self) {
+        self.idle.doubt();
+    }
+
+    /// If more may be idle than stays, gives it back.
     pub fn tidy_if_over(&self, me: Owner) {
         if self.is_over() {
-            self.tidy(self.bodies.retain, me);
+            self.tidy_idle(me);
         }
     }
 
-    /// As [`tidy_if_over`](Self::tidy_if_over), now and then: for those who pass by often.
-    pub fn tidy_if_due(&self, me: Owner) {
-        if self.is_over() && self.is_due() {
+    /// For those who pass by often: if more may be idle than stays, or somebody may have died who did not count what he left, looks now
+    /// and then.
+    #[inline]
+    pub fn pass(&self, me: Owner) {
+        if self.is_full() {
+            self.tidy_if_due(me);
+        }
+    }
+
+    #[cold]
+    fn tidy_if_due(&self, me: Owner) {
+        let looked_at = if self.idle.most() > self.bodies.retain { LOOKED_AT } else { SELDOM_LOOKED_AT };
+        if self.is_due(looked_at) {
+            self.tidy_idle(me);
+        }
+    }
+
+    /// Gives back what is idle beyond what stays.
+    pub fn tidy_idle(&self, me: Owner) {
+        self.tidy(self.bodies.retain, me);
+        fence(SeqCst);
+        if self.is_over() {
+            // Somebody left more meanwhile, and may not have got it because it was in hand here.
             self.tidy(self.bodies.retain, me);
         }
     }
@@ -245,23 +328,19 @@ impl<T: Tenancy> Access<'_, T> {
     /// Takes the name of a place's former owner from all bodies, so that the place may be reused.
     pub fn disown(&self, index: u32) {
         self.pool.disown(index);
+        self.idle.doubt();
     }
 
-    /// Gives back what bodies in nobody's use have, until no more than `goal` is committed; and clears up behind those who
-    /// died giving back.
-    pub fn tidy(&self, goal: u64, me: Owner) {
-        let mut over = self.recount().saturating_sub(goal);
+    /// Gives back what bodies in nobody's use have, until no more than `goal` is idle; and clears up behind those who died
+    /// giving back. The last bodies first: the first are those that senders go round in.
+    fn tidy(&self, goal: u64, me: Owner) {
+        let mut over = self.look().saturating_sub(goal);
         for body in (0..self.bodies.count).rev() {
             let is_worth = (over > 0 && self.watermark(body) > 0) || self.is_unsure(body);
             if is_worth || self.pool.is_in_doubt(body, self.tenancy) {
                 over = over.saturating_sub(self.give_back(body, over, me));
             }
         }
-    }
-
-    /// Bytes that stay when nobody uses them.
-    pub fn retain(&self) -> u64 {
-        self.bodies.retain
     }
 
     /// Bytes committed to bodies, by their watermarks.
@@ -303,19 +382,19 @@ impl<T: Tenancy> Access<'_, T> {
             return false;
         }
         // First the count, then the watermark: who dies in between leaves a count that is too high, and that is noticed.
-        let committed = self.memory().committed.fetch_add(want - have, Relaxed).wrapping_add(want - have);
+        let committed = self.memory().committed.fetch_add(want - have, Release).wrapping_add(want - have);
         self.memory().high_water.fetch_max(committed, Relaxed);
         entry.committed.store(want | was_unsure, Release);
-        if committed <= self.bodies.retain && self.is_due() {
-            self.recount();
+        if committed <= self.bodies.retain && self.is_due(LOOKED_AT) {
+            self.look();
         }
         true
     }
 
     /// Whether it is time to look at all bodies: so seldom that it costs next to nothing.
-    fn is_due(&self) -> bool {
+    fn is_due(&self, looked_at: u64) -> bool {
         let changes = self.bodies.changes.get();
-        let is_due = changes >= self.bodies.count as u64 / LOOKED_AT;
+        let is_due = changes >= self.bodies.count as u64 / looked_at;
         self.bodies.changes.set(if is_due { 0 } else { changes + 1 });
         is_due
     }
@@ -341,33 +420,58 @@ impl<T: Tenancy> Access<'_, T> {
     fn lower(&self, body: usize, keep: u64, seized: Seized) -> u64 {
         let had = self.watermark(body);
         let end = if self.is_unsure(body) { self.bodies.stride } else { had };
+        let fewer = had.saturating_sub(keep);
+        // Of what somebody gave back who died nobody knows whether it was counted.
+        let is_counted = seized == Seized::Sound && fewer > 0;
+        if is_counted && !mutant(Mutant::LateGift) {
+            self.idle.give(fewer);
+        }
         let gone = keep < end && self.segment.give_back(self.offset(body) + keep, end - keep).is_ok();
         let is_sure = gone || keep == end;
-        if is_sure || seized == Seized::InDoubt {
-            self.slots.body(body).committed.store(if is_sure { keep } else { keep | UNSURE }, Release);
+        if is_counted && gone {
             let counted = &self.memory().committed;
             let count = counted.load(Relaxed);
-            // Not below zero: somebody may just have put the count right, so that this is subtracted already. In vain if
-            // somebody else counts just now: it will be noticed.
-            let fewer = count.saturating_sub(had.saturating_sub(keep));
-            let _ = counted.compare_exchange(count, fewer, Relaxed, Relaxed);
+            // In vain if somebody else counts just now: then it is too high, which will be noticed.
+            let _ = counted.compare_exchange(count, count.saturating_sub(fewer), Relaxed, Relaxed);
         }
-        if gone { had.saturating_sub(keep) } else { 0 }
+        if is_counted && !gone {
+            self.idle.leave(fewer);
+        }
+        if is_sure || seized == Seized::InDoubt {
+            self.slots.body(body).committed.store(if is_sure { keep } else { keep | UNSURE }, Release);
+        }
+        if is_counted && mutant(Mutant::LateGift) {
+            self.idle.give(fewer);
+        }
+        if gone { fewer } else { 0 }
     }
 
-    /// Bytes committed, by the watermarks; and puts the count right.
-    fn recount(&self) -> u64 {
-        let counted = self.memory().committed.load(Relaxed);
-        let committed = self.committed();
-        if committed != counted {
-            // In vain if somebody commits or gives back just now: it will be noticed again.
-            let _ = self.memory().committed.compare_exchange(counted, committed, Relaxed, Relaxed);
+    /// Looks at all bodies: puts right what is counted as committed and as idle. Returns how many bytes are idle.
+    fn look(&self) -> u64 {
+        let memory = self.memory();
+        let counted = memory.committed.load(Acquire);
+        let look = self.idle.begin();
+        let (mut committed, mut idle, mut is_settled) = (0_u64, 0_u64, true);
+        for body in 0..self.bodies.count {
+            let word = self.slots.body(body).committed.load(Acquire);
+            let bytes = (word & !UNSURE).min(self.bodies.stride);
+            is_settled &= word & UNSURE == 0;
+            committed = committed.saturating_add(bytes);
+            if bytes > 0 && !self.pool.is_taken(body, self.tenancy) {
+                idle = idle.saturating_add(bytes);
+            }
         }
-        committed
+        self.bodies.looked.set(look.left());
+        self.idle.end(look, idle);
+        if committed != counted && (is_settled || committed > counted) {
+            // In vain if somebody commits or gives back just now: it will be noticed again.
+            let _ = memory.committed.compare_exchange(counted, committed, Relaxed, Relaxed);
+        }
+        idle
     }
 
     /// Bytes of a body that are really there. Whatever somebody out of line wrote, nobody goes beyond the body's own range.
-    fn watermark(&self, body: usize) -> u64 {
+    pub fn watermark(&self, body: usize) -> u64 {
         self.slots.body(body).watermark().min(self.bodies.stride)
     }
 

@@ -379,8 +379,10 @@ pub struct Control {
     pub counters: Line<Counters>,
     /// What the bodies take.
     pub memory: Line<Memory>,
+    /// Bytes of bodies that were ever left: written at each acknowledgement of a message that has one. See `ring::idle`.
+    pub left: Line<AtomicU64>,
     /// Zero.
-    pub reserved: [Line<[u8; 128]>; 15],
+    pub reserved: [Line<[u8; 128]>; 14],
 }
 
 /// What an spsc receiver leaves for its successor.
@@ -436,6 +438,10 @@ pub struct Memory {
     pub committed: AtomicU64,
     /// The most there have been.
     pub high_water: AtomicU64,
+    /// Bytes that were ever given back of bodies that nobody used: see `ring::idle`.
+    pub given: AtomicU64,
+    /// What was left and not given back when all bodies were last looked at, less what was then idle.
+    pub base: AtomicU64,
 }
 
 /// What the table says of a body.
@@ -526,6 +532,7 @@ const _: () = {
     assert!(offset_of!(Control, bumped) == 384 && offset_of!(Control, filled) == 512);
     assert!(offset_of!(Control, freed) == 640 && offset_of!(Control, presence) == 768);
     assert!(offset_of!(Control, counters) == 896 && offset_of!(Control, memory) == 1024);
-    assert!(offset_of!(Control, reserved) == 1152 && size_of::<Body>() == 16);
+    assert!(offset_of!(Control, left) == 1152 && offset_of!(Control, reserved) == 1280);
+    assert!(size_of::<Body>() == 16);
     assert!(CONTROL + size_of::<Control>() as u64 == PAGE);
 };

@@ -142,12 +142,14 @@ impl Options {
         self
     }
 
-    /// How many bytes of memory for long messages stay with the ring when the messages are acknowledged; what is beyond goes
-    /// back to the system at once. 256 MiB by default; 0 keeps none.
+    /// How many bytes of memory for long messages may lie idle, in nobody's use, once messages are acknowledged; what is beyond
+    /// goes back to the system at once. 256 MiB by default; 0 keeps none.
     ///
-    /// Memory that is kept is warm: a message written into it costs a copy, one that must first be given its memory costs
-    /// ten times that. So it should cover what is usually in the ring at once: a ring that passes messages of 1 GiB wants two of
-    /// them. The default is some forty frames of 1080p in colour, and 1 % of a machine with 24 GiB.
+    /// What messages in the ring take does not count, however much it is: an idle ring keeps so much, a busy one has as much more
+    /// as its messages need. Memory that is kept is warm: a message written into it costs a copy, one that must first be given
+    /// its memory costs ten times that. So it should cover what comes and goes while the ring is at work: a few messages for a
+    /// steady stream, however long its backlog, and all of a backlog that fills up and empties again and again. The default
+    /// is some forty frames of 1080p in colour, and 1 % of a machine with 24 GiB; messages of 100 MiB want more.
     pub const fn retain(mut self, bytes: usize) -> Self {
         self.retain = bytes;
         self

@@ -5,7 +5,7 @@
 
 use crate::layout::{self, Body, Control, Description, Flavour, Header};
 use crate::message::{self, Message};
-use crate::ring::{body, mpmc, position::Positions, spsc};
+use crate::ring::{body, idle, mpmc, position::Positions, spsc};
 use crate::segment::Segment;
 use crate::sync::{AtomicU64, Ordering::Relaxed, point};
 use std::ptr::NonNull;
@@ -344,6 +344,21 @@ impl body::Shared for Slots {
     }
 }
 
+impl idle::Shared for Slots {
+    #[inline]
+    fn left(&self) -> &AtomicU64 {
+        &self.control().left.0
+    }
+    #[inline]
+    fn given(&self) -> &AtomicU64 {
+        &self.control().memory.0.given
+    }
+    #[inline]
+    fn base(&self) -> &AtomicU64 {
+        &self.control().memory.0.base
+    }
+}
+
 impl spsc::Shared for Slots {
     #[inline]
     fn tail(&self) -> &AtomicU64 {
@@ -398,6 +413,10 @@ impl mpmc::Shared for Slots {
             Undone => &counters.undone,
         };
         counter.fetch_add(1, Relaxed);
+        if self.have_bodies() && matches!(event, Reaped | Dropped) {
+            // That ended the use of a body that nobody counts.
+            idle::Idle::new(*self).doubt();
+        }
     }
 }
 

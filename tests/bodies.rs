@@ -214,6 +214,59 @@ both! {
     }
 
     #[test]
+    fn what_is_in_flight_does_not_count_as_idle() {
+        // Three times as much in flight as is to be retained; then as much again, and back.
+        let ring = Ring::anonymous(&options(64, 4 * MIB)).unwrap();
+        let dense = ring.stats().committed;
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let (mut sent, mut received) = (0, 0);
+        for in_flight in [12, 24, 6, 12] {
+            let mut changes = 0;
+            for step in 0..400 {
+                while sent - received < in_flight {
+                    tx.try_send(&message(sent, MIB)).unwrap();
+                    sent += 1;
+                }
+                let before = ring.stats();
+                assert!(before.in_use - dense >= in_flight as u64 * MIB as u64);
+                while sent - received >= in_flight {
+                    assert_eq!(rx.try_recv().unwrap()[..8], message(received, MIB)[..8]);
+                    received += 1;
+                }
+                let after = ring.stats();
+                assert!(after.committed - after.in_use <= 4 << 20, "{after:?}");
+                // Once it has settled down, nothing is given back, and nothing committed anew.
+                tx.try_send(&message(sent, MIB)).unwrap();
+                sent += 1;
+                changes += u32::from(step >= 100 && ring.stats().committed != before.committed);
+                changes += u32::from(step >= 100 && after.committed != before.committed);
+            }
+            assert_eq!(changes, 0, "with {in_flight} in flight");
+        }
+        assert_eq!(rx.try_iter().count(), sent - received);
+        let stats = ring.stats();
+        assert!((1..=4 << 20).contains(&(stats.committed - dense)), "{stats:?}");
+        assert!(memory(&ring) <= dense + (4 << 20));
+    }
+
+    #[test]
+    fn little_is_enough_to_retain_for_a_ring_that_keeps_up() {
+        // Less than the caches would hold.
+        let ring = Ring::anonymous(&options(64, MIB)).unwrap();
+        let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let mut committed = 0;
+        for number in 0..300 {
+            tx.send(&message(number, MIB / 8)).unwrap();
+            let sent = ring.stats().committed;
+            assert!(*rx.recv().unwrap() == *message(number, MIB / 8));
+            let received = ring.stats().committed;
+            // Nothing is committed anew, nothing given back.
+            assert!(number < 100 || [sent, received] == [committed; 2], "message {number}: {sent}, {received} bytes");
+            committed = received;
+        }
+    }
+
+    #[test]
     fn a_ring_that_keeps_up_goes_round_in_little_memory() {
         let ring = Ring::anonymous(&options(1000, 1 << 30)).unwrap();
         let dense = ring.stats().committed;
@@ -413,6 +466,33 @@ fn dropped_loans_of_an_spsc_sender_cost_nothing() {
         assert_eq!(*rx.try_recv().unwrap(), [1; 5000]);
     }
     assert_eq!(ring.stats().committed, dense);
+}
+
+/// Whoever acknowledges last, however many do so at once, leaves no more than is to be retained; nobody else need come by.
+#[test]
+fn several_who_acknowledge_at_once_leave_what_is_to_be_retained() {
+    for (retain, len) in [(0, 5000), (8192, 5000), (40_000, 9000), (MIB, 300_000)] {
+        let ring = ringmail::mpmc::Ring::<[u8]>::anonymous(&options(32, retain)).unwrap();
+        let dense = ring.stats().committed;
+        for round in 0..300 {
+            let barrier = std::sync::Barrier::new(3);
+            std::thread::scope(|scope| {
+                for _ in 0..3 {
+                    scope.spawn(|| {
+                        let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+                        (0..2).for_each(|_| tx.send(&vec![1; len]).unwrap());
+                        drop(tx.loan(len).unwrap());
+                        let held: Vec<_> = (0..2).map(|_| rx.recv().unwrap()).collect();
+                        barrier.wait();
+                        drop(held);
+                    });
+                }
+            });
+            let stats = ring.stats();
+            assert_eq!((stats.backlog, stats.in_use), (0, dense));
+            assert!(stats.committed - dense <= retain as u64, "round {round}, {retain} retained: {stats:?}");
+        }
+    }
 }
 
 #[test]

@@ -156,8 +156,22 @@ fn long_messages_have_bodies() {
     assert_eq!((bytes.u64(16384), bytes.u64(16384 + 8)), (1 << 1 | 1, 65536), "body 0: of position 1, committed");
     assert!(bytes.0[2 << 20..][..65536].iter().all(|&byte| byte == 1));
     assert_eq!([2048, 2056].map(|at| bytes.u64(at)), [65536, 65536], "committed to bodies, the most there was");
+    assert_eq!([2064, 2072, 2176].map(|at| bytes.u64(at)), [0; 3], "given back, the last look, left");
     drop(rx.recv().unwrap());
     assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
+    assert_eq!(Bytes::of(&name).u64(2176), 65536, "left: what the body of the acknowledged message has");
+    ring.close();
+}
+
+#[test]
+fn what_is_left_and_given_back_is_counted() {
+    let name = name("idle");
+    let ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(65536).retain(0)).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&[1; 5000]).unwrap();
+    drop(rx.recv().unwrap());
+    let bytes = Bytes::of(&name);
+    assert_eq!([2064, 2176].map(|at| bytes.u64(at)), [8192; 2], "given back, left");
     ring.close();
 }
 

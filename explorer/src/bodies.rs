@@ -13,16 +13,20 @@
 //! - nobody touches a body where no memory is, whatever its watermark says;
 //! - a receiver reads the whole of the very message that it took;
 //! - when all are killed, what was sent and not acknowledged is there to be read; then every slot takes a message with
-//!   a body again; and whoever tidies up finds all the memory, also what the dead had just got.
+//!   a body again; and whoever tidies up finds all the memory, also what the dead had just got;
+//! - when all is acknowledged and nobody died, no more bodies have memory than are to be retained (where a scenario says how
+//!   many; where not, what is acknowledged is given back, whatever else there is).
 
 pub mod mpmc;
 pub mod spsc;
 
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::idle::{self, Idle, Look};
 use crate::ring::{body, mpmc as mpmc_core, spsc as spsc_core};
 use crate::search::{Print, Verdict};
 use crate::sync::{self, AtomicU64, CELLS, DEAD, Log, Memory, Mutant, Ordering::SeqCst, mutant};
+use std::fmt::Write;
 
 /// The most slots of a ring.
 const SLOTS: usize = 2;
@@ -33,7 +37,10 @@ const EXTRA: usize = 2 * SLOTS;
 const TAIL: usize = EXTRA + 1;
 const HEAD: usize = TAIL + 1;
 const USERS: usize = HEAD + 1;
-const _: () = assert!(USERS + BODIES <= DEAD);
+const LEFT: usize = USERS + BODIES;
+const GIVEN: usize = LEFT + 1;
+const BASE: usize = GIVEN + 1;
+const _: () = assert!(BASE < DEAD);
 
 /// The most holders that a role has one after the other.
 const DEAD_PLACES: usize = 6;
@@ -55,6 +62,18 @@ static CELL: [AtomicU64; CELLS] = {
 impl body::Shared for Names {
     fn body(&self, index: usize) -> &AtomicU64 {
         &CELL[USERS + index]
+    }
+}
+
+impl idle::Shared for Names {
+    fn left(&self) -> &AtomicU64 {
+        &CELL[LEFT]
+    }
+    fn given(&self) -> &AtomicU64 {
+        &CELL[GIVEN]
+    }
+    fn base(&self) -> &AtomicU64 {
+        &CELL[BASE]
     }
 }
 
@@ -160,6 +179,20 @@ enum Stage {
     Commit,
     /// Says so.
     Raise,
+    /// Counts a body as idle.
+    Count,
+    /// Asks whether more may be idle than stays.
+    Ask,
+    /// Begins to look at all bodies.
+    Begin,
+    /// Looks whether a body has memory.
+    Weigh,
+    /// Looks whether it is idle.
+    Taken,
+    /// Notes how many are.
+    End,
+    /// Asks once more.
+    Again,
     /// Looks whether it is worth while to tidy up there.
     Worth,
     /// Looks whether somebody died giving it back.
@@ -168,6 +201,8 @@ enum Stage {
     Seize,
     /// Looks how much it has.
     Had,
+    /// Counts it as given back.
+    Give,
     /// Gives it back.
     Punch,
     /// Says so.
@@ -186,6 +221,8 @@ enum Aim {
     Expect,
     /// To give a body's memory back.
     Trim,
+    /// To give back what is idle beyond what stays, now that one more is.
+    Leave,
     /// To give back all that nobody uses.
     Tidy,
 }
@@ -216,6 +253,16 @@ struct Hand {
     count: usize,
     /// A second time.
     is_again: bool,
+    /// Bodies that stay.
+    retain: u64,
+    /// Whether all bodies are looked at before the one that was left is given back.
+    looks: bool,
+    /// All that was ever left, and what is known of a look.
+    sum: u64,
+    look: Option<Look>,
+    /// Bodies found idle; and of these, those that are too many.
+    found: u64,
+    over: u64,
     /// Of the rotation.
     next: u64,
     window: u64,
@@ -232,6 +279,12 @@ impl Hand {
             left: 0,
             count: 0,
             is_again: false,
+            retain: 0,
+            looks: false,
+            sum: 0,
+            look: None,
+            found: 0,
+            over: 0,
             next: 0,
             window: 0,
         }
@@ -242,16 +295,23 @@ impl Hand {
             Aim::Obtain => Stage::Claim,
             Aim::Expect => Stage::Find,
             Aim::Trim => Stage::Seize,
+            Aim::Leave => Stage::Count,
             Aim::Tidy => Stage::Worth,
         };
         *self = Self { stage, aim, body, left: count, count, next: self.next, window: self.window, ..Self::new() };
+    }
+
+    /// Begins to count a body as idle, and to give back what then is too much.
+    fn leave(&mut self, body: usize, count: usize, (retain, looks): (u64, bool)) {
+        self.start(Aim::Leave, body, count);
+        (self.retain, self.looks) = (retain, looks);
     }
 
     /// The body that it uses.
     fn uses(&self) -> Option<usize> {
         use Stage::*;
         let is_free = mutant(Mutant::ReleaseFirst) && self.stage == Lower;
-        let uses = matches!(self.stage, Look | Mark | Commit | Raise | Had | Punch | Lower | Release);
+        let uses = matches!(self.stage, Look | Mark | Commit | Raise | Had | Give | Punch | Lower | Release);
         (uses && !is_free).then_some(self.body)
     }
 
@@ -274,6 +334,10 @@ impl Hand {
         if matches!(self.aim, Aim::Trim | Aim::Expect) {
             return self.end(Came::Over);
         }
+        if self.aim == Aim::Leave && self.look.is_none() {
+            self.stage = Stage::Again;
+            return Came::On;
+        }
         self.left -= 1;
         self.stage = Stage::Worth;
         Came::On
@@ -288,14 +352,14 @@ impl Hand {
         me: Owner,
         position: u64,
     ) -> Came {
-        let body = self.body;
+        let (body, idle) = (self.body, Idle::new(Names));
         self.stage = match self.stage {
             Stage::Idle => unreachable!("nothing is wanted"),
             Stage::Claim => {
                 let rotation = Rotation::default();
                 rotation.next.set(self.next);
                 rotation.window.set(self.window);
-                let claim = || pool.claim(&rotation, 1, position, tenancy);
+                let claim = || pool.claim(&rotation, (1, usize::MAX), position, tenancy);
                 let Some(claimed) = sync::step(memory, log, claim) else { return Came::On };
                 (self.next, self.window) = (rotation.next.get(), rotation.window.get());
                 match claimed {
@@ -344,16 +408,66 @@ impl Hand {
                 }
                 Stage::Commit
             }
+            Stage::Count => {
+                self.sum = sync::step(memory, log, || idle.leave(1)).expect("one access");
+                Stage::Ask
+            }
+            Stage::Ask => {
+                let sum = self.sum;
+                match sync::step(memory, log, || idle.most_of(sum)) {
+                    None => return Came::On,
+                    Some(most) if most <= self.retain => return self.end(Came::Over),
+                    Some(_) if self.looks => Stage::Begin,
+                    Some(_) => Stage::Seize,
+                }
+            }
+            Stage::Again => match sync::step(memory, log, || idle.most()) {
+                None => return Came::On,
+                Some(most) if most <= self.retain || self.is_again => return self.end(Came::Over),
+                Some(_) => {
+                    self.is_again = self.look.is_some();
+                    Stage::Begin
+                }
+            },
+            Stage::Begin => {
+                let Some(look) = sync::step(memory, log, || idle.begin()) else { return Came::On };
+                (self.look, self.body, self.found) = (Some(look), 0, 0);
+                Stage::Weigh
+            }
+            Stage::Weigh if body == self.count => Stage::End,
+            Stage::Weigh if room.watermark[body] => Stage::Taken,
+            Stage::Weigh => {
+                self.body += 1;
+                Stage::Weigh
+            }
+            Stage::Taken => {
+                let Some(is_taken) = sync::step(memory, log, || pool.is_taken(body, tenancy)) else {
+                    return Came::On;
+                };
+                self.found += u64::from(!is_taken);
+                self.body += 1;
+                Stage::Weigh
+            }
+            Stage::End => {
+                let (look, found) = (self.look.expect("begun"), self.found);
+                if sync::step(memory, log, || idle.end(look, found)).is_none() {
+                    return Came::On;
+                }
+                (self.over, self.left) = (found.saturating_sub(self.retain), self.count);
+                Stage::Worth
+            }
             Stage::Worth if self.left == 0 => {
                 self.left = self.count;
-                if self.aim == Aim::Tidy {
-                    return self.end(Came::Over);
+                match self.aim {
+                    Aim::Tidy => return self.end(Came::Over),
+                    Aim::Leave => Stage::Again,
+                    _ => Stage::Claim,
                 }
-                Stage::Claim
             }
             Stage::Worth => {
                 self.body = self.left - 1;
-                let is_worth = self.aim == Aim::Tidy && room.watermark[self.body];
+                let is_much = self.aim == Aim::Tidy || self.over > 0;
+                let is_worth = is_much && room.watermark[self.body];
                 if is_worth || room.unsure[self.body] { Stage::Seize } else { Stage::Doubt }
             }
             Stage::Doubt => match sync::step(memory, log, || pool.is_in_doubt(body, tenancy)) {
@@ -374,10 +488,16 @@ impl Hand {
                 self.keep = is_kept && self.seized == Seized::Sound;
                 match self.aim {
                     Aim::Expect if self.seized == Seized::Sound => Stage::Look,
+                    Aim::Leave if room.watermark[body] && !mutant(Mutant::LateGift) => Stage::Give,
                     _ if !self.keep && (room.watermark[body] || room.unsure[body]) => Stage::Punch,
                     Aim::Expect => Stage::Look,
                     _ => Stage::Release,
                 }
+            }
+            Stage::Give => {
+                sync::step(memory, log, || idle.give(1)).expect("one access");
+                self.over = self.over.saturating_sub(1);
+                if room.watermark[body] { Stage::Punch } else { Stage::Release }
             }
             Stage::Punch => {
                 (room.is_there[body], room.content[body]) = (false, [0; 2]);
@@ -387,6 +507,7 @@ impl Hand {
                 (room.watermark[body], room.unsure[body]) = (self.keep, false);
                 match self.aim {
                     _ if mutant(Mutant::ReleaseFirst) => return self.clear(),
+                    Aim::Leave if mutant(Mutant::LateGift) => Stage::Give,
                     Aim::Expect => Stage::Look,
                     _ => Stage::Release,
                 }
@@ -427,6 +548,11 @@ impl Hand {
             flags << 32 | (self.stage as u64) << 24 | (self.aim as u64) << 16 | (self.body << 8 | self.left) as u64,
         );
         print.add(self.next << 8 | self.window);
+        if self.aim == Aim::Leave {
+            write!(print, "{:?}", self.look).expect("a print takes all");
+            let counts = [self.retain, self.sum, self.found, self.over, self.left as u64];
+            print.add(counts.into_iter().fold(u64::from(self.looks), |all, count| all << 8 | count));
+        }
     }
 }
 
@@ -434,6 +560,15 @@ impl Hand {
 fn is_shared(users: impl Iterator<Item = usize>) -> bool {
     let mut used = [false; BODIES];
     users.into_iter().any(|body| std::mem::replace(&mut used[body], true))
+}
+
+/// What is wrong with a moment in which all is acknowledged, nobody died and nobody has anything in hand.
+fn judge_rest(memory: &Memory, room: &Room, retain: Option<u64>) -> Result<(), Verdict> {
+    let (there, Some(retain)) = (room.is_there.iter().filter(|&&is_there| is_there).count() as u64, retain) else {
+        return Ok(());
+    };
+    let most = sync::alone(&mut memory.clone(), || Idle::new(Names).most());
+    if there > retain || there > most { Err(Verdict::Leaked) } else { Ok(()) }
 }
 
 /// Whether some body names somebody alive, who `uses` no such body.

@@ -315,6 +315,7 @@ impl Model for World {
             Act::Exchange(from, to) if from == was => format!("{} => {}", show(from), show(to)),
             Act::Exchange(from, to) => format!("{} =/> {}: it is {}", show(from), show(to), show(was)),
             Act::Max(value) => format!("raised from {} to {}", show(was), show(value)),
+            Act::Add(value) => format!("{} raised by {}", show(was), show(value)),
         };
         format!("{}: {place} {what}", name(process))
     }

@@ -35,6 +35,8 @@ pub enum Act {
     Exchange(u64, u64),
     /// Raised.
     Max(u64),
+    /// Added to.
+    Add(u64),
 }
 
 /// What the accesses of an unfinished piece returned.
@@ -169,6 +171,12 @@ impl AtomicU64 {
     pub fn fetch_max(&self, value: u64, _: Ordering) -> u64 {
         self.access(Act::Max(value))
     }
+
+    /// One step.
+    #[inline]
+    pub fn fetch_add(&self, value: u64, _: Ordering) -> u64 {
+        self.access(Act::Add(value))
+    }
 }
 
 impl Machine {
@@ -202,6 +210,7 @@ impl Machine {
             Act::Exchange(from, to) if was == from => to,
             Act::Exchange(..) => was,
             Act::Max(value) => was.max(value),
+            Act::Add(value) => was.wrapping_add(value),
         };
         self.last = Some((cell, act, was));
         was

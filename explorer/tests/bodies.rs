@@ -18,8 +18,17 @@ fn two(first: &[Deed], second: &[Deed]) -> Vec<Vec<Deed>> {
     vec![first.to_vec(), second.to_vec()]
 }
 
-const SPSC: spsc::Scenario =
-    spsc::Scenario { slots: 2, bodies: 3, messages: 3, drops: 0, batch: 1, trims: true, crashes: 2, fault: None };
+const SPSC: spsc::Scenario = spsc::Scenario {
+    slots: 2,
+    bodies: 3,
+    messages: 3,
+    drops: 0,
+    batch: 1,
+    trims: true,
+    retain: None,
+    crashes: 2,
+    fault: None,
+};
 
 #[test]
 fn one_sender() {
@@ -61,6 +70,24 @@ fn senders_give_memory_back_too() {
     aborts.explore("2x1, N=1, B=3, one aborts, one asks first, 2 crashes").holds(1);
     let tidies = Scenario::new(1, 3, two(&[Send, Tidy], &[Send, Expect]), 1).crashes(2).retaining();
     tidies.explore("2x1, N=1, B=3, one tidies up, one asks, memory stays, 2 crashes").holds(158_000);
+}
+
+#[test]
+fn what_is_idle_stays_within_bounds() {
+    let keeps = |bodies, looks| Scenario::new(1, 3, one(&[Send; 3]), 1).keeps(bodies, looks);
+    keeps(0, true).explore("1x1, N=1, B=3, three messages, none kept").holds(18_000);
+    keeps(1, true).explore("1x1, N=1, B=3, three messages, one kept").holds(2_700);
+    keeps(1, false).explore("1x1, N=1, B=3, three messages, one kept, own given back").holds(3_800);
+    let two_left = |bodies, looks| Scenario::new(2, 3, one(&[Send; 2]), 2).keeps(bodies, looks);
+    two_left(1, true).explore("1x2, N=2, B=3, two messages, one kept").holds(133_000);
+    two_left(1, false).explore("1x2, N=2, B=3, two messages, one kept, own given back").holds(124_000);
+    two_left(0, true).explore("1x2, N=2, B=3, two messages, none kept").holds(1_240_000);
+    let aborts = Scenario::new(1, 3, two(&[Abort, Send], &[Send]), 1).keeps(1, true);
+    aborts.explore("2x1, N=1, B=3, one aborts, one kept").holds(33_000);
+    for looks in [false, true] {
+        let kept = spsc::Scenario { retain: Some((1, looks)), drops: 0b100, crashes: 0, ..SPSC };
+        kept.explore("spsc, N=2, B=3, three messages, a loan dropped, one kept").holds(9_900);
+    }
 }
 
 #[test]
@@ -140,6 +167,32 @@ fn release_first() {
 fn unmarked() {
     finds(Mutant::Unmarked, "1x1, N=1, B=2", one_by_one(), &[Leaked]);
     finds_in_spsc(Mutant::Unmarked, "spsc", SPSC, &[Leaked]);
+}
+
+/// Two receivers leave what nobody is to keep.
+fn two_leave() -> Scenario {
+    Scenario::new(1, 3, one(&[Send; 3]), 2).keeps(0, true)
+}
+
+#[test]
+fn count_first() {
+    let scenario = Scenario::new(2, 3, one(&[Send; 2]), 2).keeps(1, true);
+    finds(Mutant::CountFirst, "1x2, N=2, B=3, one kept", scenario, &[Leaked]);
+}
+
+#[test]
+fn late_gift() {
+    finds(Mutant::LateGift, "1x2, N=1, B=3, none kept", two_leave(), &[Leaked]);
+}
+
+#[test]
+fn late_look() {
+    finds(Mutant::LateLook, "1x2, N=1, B=3, none kept", two_leave(), &[Leaked]);
+}
+
+#[test]
+fn gone_at_once() {
+    finds(Mutant::GoneAtOnce, "1x2, N=1, B=3, none kept", two_leave(), &[Leaked]);
 }
 
 #[test]

@@ -316,7 +316,7 @@ impl<M: Message + ?Sized> Sender<M> {
 fn withdraw(end: &End, claim: Claim) -> Result<(), Stop> {
     if end.core.retract(claim) {
         end.freed();
-        end.attachment.tidy_up();
+        end.attachment.tidy_up_after_retreat();
         return Err(Stop::Disconnected);
     }
     Ok(())
@@ -403,9 +403,8 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
     fn abort(&mut self) {
         let end = &self.sender.end;
         if !end.is_inherited(self.me) {
-            end.core.abort(self.claim);
+            end.attachment.leave_place(self.place, || end.core.abort(self.claim));
             end.freed();
-            end.attachment.leave_place(self.place);
         }
     }
 }

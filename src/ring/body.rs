@@ -142,15 +142,21 @@ impl<S: Shared> Pool<S> {
     /// Claims a body for the message at `position`, which the caller has. `None` where all are in use.
     ///
     /// `fitting` is how many bodies of that message's length suit the caches: the round goes over as many, or as many as the
-    /// backlog needs.
-    pub fn claim(&self, rotation: &Rotation, fitting: usize, position: u64, tenancy: &impl Tenancy) -> Option<usize> {
+    /// backlog needs, and beyond those over no more than `spare`.
+    pub fn claim(
+        &self,
+        rotation: &Rotation,
+        (fitting, spare): (usize, usize),
+        position: u64,
+        tenancy: &impl Tenancy,
+    ) -> Option<usize> {
         let mut needed = rotation.window.get() as usize;
         let mut window = needed.max(fitting).clamp(1, self.count);
         let mut next = rotation.next.get() as usize;
         let mut claimed = None;
         for _ in 0..PASSED_BY.min(window) {
             if next >= window {
-                needed = self.needed(window, tenancy);
+                needed = self.needed(window, spare, tenancy);
                 window = needed.max(fitting).clamp(1, self.count);
                 next = 0;
             }
@@ -225,6 +231,15 @@ impl<S: Shared> Pool<S> {
         }
     }
 
+    /// Whether a body holds a message, or is being filled.
+    pub fn is_taken(&self, index: usize, tenancy: &impl Tenancy) -> bool {
+        match Name(self.shared.body(index).load(Acquire)).user() {
+            User::Message(position) => tenancy.is_current(position),
+            User::Trimmer(_) => mutant(Mutant::GoneAtOnce),
+            User::Nobody => false,
+        }
+    }
+
     /// Whether a body holds a message, or somebody gives its memory back.
     pub fn is_in_use(&self, index: usize, tenancy: &impl Tenancy) -> bool {
         !Self::is_free(Name(self.shared.body(index).load(Acquire)), tenancy)
@@ -260,8 +275,8 @@ impl<S: Shared> Pool<S> {
     }
 
     /// How many bodies a round needs, looking at those in it: as many as are in use, and a few to go on with.
-    fn needed(&self, window: usize, tenancy: &impl Tenancy) -> usize {
+    fn needed(&self, window: usize, spare: usize, tenancy: &impl Tenancy) -> usize {
         let in_use = (0..window).filter(|&index| self.is_in_use(index, tenancy)).count();
-        in_use + in_use / 4 + 1
+        in_use + (in_use / 4).min(spare) + 1
     }
 }

@@ -3,6 +3,7 @@
 //! `loom-tests` drives these very functions under the model checker, over words on its heap.
 
 pub mod body;
+pub mod idle;
 pub mod mpmc;
 pub mod position;
 pub mod recover;

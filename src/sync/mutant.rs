@@ -67,4 +67,12 @@ pub enum Mutant {
     Unmarked,
     /// A successor in the role of an spsc sender leaves its predecessor's bodies as they are.
     Unreleased,
+    /// A receiver counts a body as idle, then acknowledges the message in it.
+    CountFirst,
+    /// A body's memory is given back, then that is counted.
+    LateGift,
+    /// Somebody looks what is idle, then reads how much was left.
+    LateLook,
+    /// A body that is being given back is not counted as idle any more.
+    GoneAtOnce,
 }

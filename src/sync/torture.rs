@@ -81,7 +81,7 @@ fn dawdle(one_in: u64) {
 }
 
 /// Every deliberate mistake.
-pub const MUTANTS: [Mutant; 30] = [
+pub const MUTANTS: [Mutant; 34] = [
     Mutant::SinglePass,
     Mutant::Unseen,
     Mutant::PassWriting,
@@ -109,6 +109,10 @@ pub const MUTANTS: [Mutant; 30] = [
     Mutant::ReleaseFirst,
     Mutant::Unmarked,
     Mutant::Unreleased,
+    Mutant::CountFirst,
+    Mutant::LateGift,
+    Mutant::LateLook,
+    Mutant::GoneAtOnce,
     Mutant::Overwritten,
     Mutant::Unfreed,
     Mutant::Forgiven,

@@ -22,7 +22,7 @@ const LONGER: &str = "1";
 const SLOWLY: [Mutant; 4] = [Mutant::WordFirst, Mutant::RaiseLate, Mutant::BlindClaim, Mutant::ForgetfulSeize];
 
 /// Mistakes about the memory of long messages.
-const LONG: [Mutant; 8] = [
+const LONG: [Mutant; 12] = [
     Mutant::BlindClaim,
     Mutant::TrustTrimmer,
     Mutant::ForgetfulSeize,
@@ -31,6 +31,10 @@ const LONG: [Mutant; 8] = [
     Mutant::ReleaseFirst,
     Mutant::Unmarked,
     Mutant::Unreleased,
+    Mutant::CountFirst,
+    Mutant::LateGift,
+    Mutant::LateLook,
+    Mutant::GoneAtOnce,
 ];
 
 /// Mistakes that chance need not hit on, not by dawdling either:
@@ -47,7 +51,9 @@ const LONG: [Mutant; 8] = [
 ///   finds it.
 /// - `Overwritten`, `Unfreed` and `Forgiven` are made by who recovers, or joins at a dead one's place, at the very instant that
 ///   somebody adopts; or spoil a count that is not looked at here. The explorer finds them.
-const NARROW: [Mutant; 9] = [
+/// - `LateGift`, `LateLook` and `GoneAtOnce` put what is idle too low by a body, if two give memory back at the very same instant; the
+///   next look puts it right. The explorer finds them.
+const NARROW: [Mutant; 12] = [
     Mutant::Unseen,
     Mutant::SkipFirst,
     Mutant::WakeFirst,
@@ -57,6 +63,9 @@ const NARROW: [Mutant; 9] = [
     Mutant::Overwritten,
     Mutant::Unfreed,
     Mutant::Forgiven,
+    Mutant::LateGift,
+    Mutant::LateLook,
+    Mutant::GoneAtOnce,
 ];
 
 /// Makes the mistake that the environment names, if it names one.

@@ -15,7 +15,8 @@ pub trait Checked {
     fn drain(&self) -> Result<Vec<Record>, String>;
     /// Sees that an empty ring has all its slots, when nobody else lives.
     fn refill(&self) -> Result<(), String>;
-    /// Sees that no more memory is left in an empty ring than is to be, when nobody else lives.
+    /// Sees that no more memory is left in an empty ring than is to be, when nobody else lives: once somebody tidies up, and
+    /// then, unless it is closed, with messages going through it and nobody who does.
     fn judge_memory(&self, dense: u64, retain: u64) -> Result<(), String>;
 }
 

@@ -3,7 +3,9 @@
 
 mod aftermath;
 
-use super::{Aim, Came, Description, EXTRA, Hand, Names, Room, SLOTS, USERS, is_dead, is_forgotten, is_shared};
+use super::{
+    Aim, Came, Description, EXTRA, Hand, Names, Room, SLOTS, USERS, is_dead, is_forgotten, is_shared, judge_rest,
+};
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Tenancy};
 use crate::ring::mpmc::{Claim, Core, Liveness, Miss, Step, Taken};
@@ -40,6 +42,8 @@ pub struct Scenario {
     pub receivers: usize,
     /// Whether what is acknowledged is given back: nothing is to be retained.
     pub trims: bool,
+    /// Bodies that may stay when nobody uses them, and whether all are looked at before one is given back. `None`: nobody counts.
+    pub retain: Option<(u64, bool)>,
     /// The most processes that die.
     pub crashes: u8,
     /// The mistake to make.
@@ -49,7 +53,7 @@ pub struct Scenario {
 impl Scenario {
     /// Nobody dies, and memory is given back at once.
     pub fn new(slots: u64, bodies: usize, senders: Vec<Vec<Deed>>, receivers: usize) -> Self {
-        Self { slots, bodies, senders, receivers, trims: true, crashes: 0, fault: None }
+        Self { slots, bodies, senders, receivers, trims: true, retain: None, crashes: 0, fault: None }
     }
 
     /// With so many deaths at most.
@@ -65,6 +69,11 @@ impl Scenario {
     /// With memory that stays.
     pub fn retaining(self) -> Self {
         Self { trims: false, ..self }
+    }
+
+    /// With so many bodies that may stay when nobody uses them. Whoever finds too many looks at all first, or does not.
+    pub fn keeps(self, bodies: u64, looks: bool) -> Self {
+        Self { retain: Some((bodies, looks)), ..self }
     }
 
     /// Explores it.
@@ -301,7 +310,7 @@ impl World {
                 }
                 match body {
                     Some(body) if !is_sent && self.scenario.trims => {
-                        process.hand.start(Aim::Trim, body, self.scenario.bodies);
+                        self.leave(&mut process.hand, body);
                         process.doing = Doing::Memory;
                     }
                     _ => self.next_deed(process, number),
@@ -384,8 +393,8 @@ impl World {
                 let body = room.slots[process.taken.expect("taken").index].body.into();
                 process.body = Some(body);
                 process.doing = Doing::Last;
-                if mutant(Mutant::GiveBackFirst) {
-                    process.hand.start(Aim::Trim, body, self.scenario.bodies);
+                if mutant(Mutant::GiveBackFirst) || mutant(Mutant::CountFirst) {
+                    self.leave(&mut process.hand, body);
                     process.doing = Doing::Memory;
                 }
             }
@@ -396,13 +405,21 @@ impl World {
                 sync::step(memory, &mut process.log, || core.acknowledge(taken)).expect("one access");
                 *acknowledged |= bit(message);
                 process.go(Doing::Next);
-                if self.scenario.trims && !mutant(Mutant::GiveBackFirst) {
-                    process.hand.start(Aim::Trim, body, self.scenario.bodies);
+                if self.scenario.trims && !mutant(Mutant::GiveBackFirst) && !mutant(Mutant::CountFirst) {
+                    self.leave(&mut process.hand, body);
                     process.doing = Doing::Memory;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Begins to deal with a body that was just left.
+    fn leave(&self, hand: &mut Hand, body: usize) {
+        match self.scenario.retain {
+            Some(retain) => hand.leave(body, self.scenario.bodies, retain),
+            None => hand.start(Aim::Trim, body, self.scenario.bodies),
+        }
     }
 
     fn took(process: &mut Process, taken: Option<Taken>) {
@@ -484,6 +501,10 @@ impl Model for World {
         }
         if is_forgotten(&state.memory, |process| state.processes[process as usize].hand.uses()) {
             return Err(Verdict::Leaked);
+        }
+        let rests = |process: &Process| matches!(process.doing, Doing::Resting | Doing::Done);
+        if state.crashes == 0 && state.committed == state.acknowledged && state.processes.iter().all(rests) {
+            judge_rest(&state.memory, &state.room, self.scenario.retain.map(|(retain, _)| retain))?;
         }
         self.settle(state)
     }

@@ -3,7 +3,9 @@
 //! The sender goes by its own position, as nobody else does: what a predecessor claimed beyond it, and what it claimed
 //! itself for a loan that it dropped, is free for it alone. For all others everything from the head on is in use.
 
-use super::{Aim, Came, DEAD_PLACES, Description, Hand, Names, Room, SLOTS, is_dead, is_forgotten, is_shared};
+use super::{
+    Aim, Came, DEAD_PLACES, Description, Hand, Names, Room, SLOTS, is_dead, is_forgotten, is_shared, judge_rest,
+};
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Tenancy};
 use crate::ring::mpmc::Liveness;
@@ -28,6 +30,8 @@ pub struct Scenario {
     pub batch: usize,
     /// Whether what is acknowledged is given back: nothing is to be retained.
     pub trims: bool,
+    /// As in the mpmc ring.
+    pub retain: Option<(u64, bool)>,
     /// The most deaths.
     pub crashes: u8,
     /// The mistake to make.
@@ -184,7 +188,7 @@ impl World {
                 sync::step(memory, &mut sender.log, || self.pool.release(body)).expect("one access");
                 (sender.has_dropped, sender.doing) = (true, Doing::Next);
                 if self.scenario.trims {
-                    sender.hand.start(Aim::Trim, body, self.scenario.bodies);
+                    self.leave(&mut sender.hand, body);
                     sender.doing = Doing::Memory;
                 }
             }
@@ -291,10 +295,18 @@ impl World {
     fn trim_next(&self, receiver: &mut Role<Consumer<Names>>, then: Doing) {
         match receiver.left.iter_mut().find_map(Option::take) {
             Some(body) => {
-                receiver.hand.start(Aim::Trim, body, self.scenario.bodies);
+                self.leave(&mut receiver.hand, body);
                 receiver.doing = Doing::Memory;
             }
             None => receiver.doing = then,
+        }
+    }
+
+    /// Begins to deal with a body that was just left.
+    fn leave(&self, hand: &mut Hand, body: usize) {
+        match self.scenario.retain {
+            Some(retain) => hand.leave(body, self.scenario.bodies, retain),
+            None => hand.start(Aim::Trim, body, self.scenario.bodies),
         }
     }
 
@@ -422,6 +434,11 @@ impl Model for World {
         let hand = |place| if place == sender.place { sender.hand } else { receiver.hand };
         if is_forgotten(memory, |place| hand(place).uses()) {
             return Err(Verdict::Leaked);
+        }
+        let rests = |doing| matches!(doing, Doing::Resting | Doing::Done);
+        let is_all = state.crashes == 0 && state.committed == state.acknowledged;
+        if is_all && rests(sender.doing) && rests(receiver.doing) {
+            judge_rest(memory, &state.room, self.scenario.retain.map(|(retain, _)| retain))?;
         }
         self.settle(state)
     }

@@ -62,7 +62,12 @@ impl Checked for flavour::Ring<[u8]> {
     }
 
     fn judge_memory(&self, dense: u64, retain: u64) -> Result<(), String> {
-        memory::judge(self, dense, retain)
+        memory::judge(self, dense, retain)?;
+        if self.stats().closed {
+            return Ok(());
+        }
+        self.refill()?;
+        memory::judge_idle(&self.stats(), dense, retain)
     }
 }
 

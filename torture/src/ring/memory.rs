@@ -3,7 +3,7 @@
 //! Compiled twice, once for each flavour.
 
 use super::flavour;
-use ringmail::Message;
+use ringmail::{Message, Stats};
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -22,15 +22,21 @@ pub fn judge<M: Message + ?Sized>(ring: &flavour::Ring<M>, dense: u64, retain: u
     let _rx = ring.receiver().map_err(|error| format!("nobody lives and receiver() says: {error}"))?;
     ring.recover().map_err(|error| format!("recover(): {error}"))?;
     let stats = ring.stats();
+    judge_idle(&stats, dense, retain)?;
+    let there = file.metadata().map_err(|error| error.to_string())?.blocks() * 512;
+    if there != stats.committed {
+        return Err(format!("{there} bytes are there, and {} are said to be", stats.committed));
+    }
+    Ok(())
+}
+
+/// Sees that by its figures an empty ring is left with no more memory than that.
+pub fn judge_idle(stats: &Stats, dense: u64, retain: u64) -> Result<(), String> {
     if stats.in_use != dense {
         return Err(format!("{} bytes are in use though nobody uses them", stats.in_use - dense));
     }
     if stats.committed > dense + retain {
         return Err(format!("{} bytes stay, and {retain} should", stats.committed - dense));
-    }
-    let there = file.metadata().map_err(|error| error.to_string())?.blocks() * 512;
-    if there != stats.committed {
-        return Err(format!("{there} bytes are there, and {} are said to be", stats.committed));
     }
     Ok(())
 }
