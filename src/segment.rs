@@ -297,12 +297,8 @@ impl Segment {
     }
 
     fn map(file: OwnedFd, header: Header, path: Option<PathBuf>) -> Result<Self, OpenError> {
-        let map = file::map(file.as_fd(), header.segment_len, header.dense_len());
-        let map = map.map_err(|error| match error.kind() {
-            // Of address space.
-            io::ErrorKind::OutOfMemory => OpenError::NoSpace { needed: header.segment_len },
-            _ => OpenError::Io(error),
-        })?;
+        // Where address space runs out that is the system's word for it (`ENOMEM`): shared memory is not full.
+        let map = file::map(file.as_fd(), header.segment_len, header.dense_len()).map_err(OpenError::Io)?;
         Ok(Self { map, header, file, path })
     }
 

@@ -11,12 +11,14 @@ from typing_extensions import Buffer, disjoint_base
 __all__ = [
     "Bell",
     "Disconnected",
+    "Handle",
     "Loan",
     "Message",
     "QueueCore",
     "Receiver",
     "Ring",
     "Sender",
+    "Source",
     "Turn",
     "View",
     "keep_warm",
@@ -186,8 +188,115 @@ class Ring:
     def fileno(self) -> int:
         """The descriptor of the ring's memory, to be passed to another process."""
 
+@disjoint_base
+class Handle:
+    """A handle of a ring: what queues, senders and receivers have in common.
+
+    In a ``with`` statement it is closed at the end.
+    """
+
+    def close(self) -> None:
+        """Leaves the ring, as far as this object goes. What it sent is there for the others.
+
+        Receivers of a `pair` or a named ring get the end of the stream when every sender has left. A call that another thread waits
+        in finishes first.
+        """
+
+    @property
+    def closed(self) -> bool:
+        """Whether this object was closed."""
+
+    @property
+    def ring(self) -> Ring:
+        """The ring."""
+
+    @property
+    def capacity(self) -> int:
+        """How many messages that nobody has acknowledged fit."""
+
+    @property
+    def max_message_bytes(self) -> int:
+        """The longest message in bytes."""
+
+    def qsize(self) -> int:
+        """Messages that nobody has acknowledged, held ones included."""
+
+    def fileno(self) -> int:
+        """The descriptor of the ring's memory."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, class_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None: ...
+
+@disjoint_base
+class Source(Handle, Generic[_T]):
+    """A handle that values come out of."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> _T:
+        """The next value: a copy, of which nothing lies in the ring any more.
+
+        Args:
+            block: whether to wait for one.
+            timeout: for how many seconds at most; None is for ever.
+
+        Raises:
+            queue.Empty: nothing in time.
+            Disconnected: nothing there, and every sender has left or died; or the stream was closed. From a queue: the last producer died.
+            ValueError: the message is no value; or this handle is closed.
+            pickle.UnpicklingError: only Python understands it, and that is not allowed. The message is gone.
+        """
+
+    def get_nowait(self) -> _T:
+        """``get(block=False)``."""
+
+    def get_many(self, max: int, block: bool = True, timeout: float | None = None) -> list[_T]:
+        """Up to ``max`` values: waits for the first, as `get` does, and takes what else is there.
+
+        An exception on the way has the values that came before it as ``received``.
+        """
+
+    def get_into(self, out: NDArray[Any], block: bool = True, timeout: float | None = None) -> NDArray[Any]:
+        """Copies the next message, which must be an array of the same shape and dtype, into ``out``, and returns that.
+
+        Raises:
+            ValueError: it is none, or another. It is given back then, and comes again after those that wait.
+            BufferError: ``out`` is read-only; likewise.
+        """
+
+    def recv(self, block: bool = True, timeout: float | None = None) -> Message:
+        """The next message, in place."""
+
+    def aget(self, timeout: float | None = None) -> Coroutine[Any, Any, _T]:
+        """The next value as `get` has it, in an event loop: ``await receiver.aget()`` waits without a thread.
+
+        Cancelled while it waits, it takes nothing. ``async for value in receiver`` ends with the stream.
+        """
+
+    def aget_many(self, max: int, timeout: float | None = None) -> Coroutine[Any, Any, list[_T]]:
+        """Up to ``max`` values as `get_many` has them, in an event loop: waits for the first, without a thread, and takes what else is
+        there.
+
+        Cancelled while it waits, it takes nothing.
+
+        Raises:
+            queue.Empty: nothing within ``timeout`` seconds.
+            Disconnected, ValueError, pickle.UnpicklingError: as for `get`; the values that came before have the name ``received``.
+        """
+
+    def arecv(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
+        """The next message, in place, in an event loop: ``with await receiver.arecv() as message: ...``."""
+
+    def _poll_get(self, turn: Turn) -> _T: ...
+    def _poll_get_many(self, max: int, turn: Turn) -> list[_T] | None: ...
+    def _poll_recv(self, turn: Turn) -> Message | None: ...
+
+    @property
+    def allow_pickle(self) -> bool:
+        """Whether pickles are read."""
+
 @final
-class Sender:
+class Sender(Handle):
     """The sending side of a ring. It can be passed to another process, and used by several threads."""
 
     @staticmethod
@@ -243,6 +352,17 @@ class Sender:
             Disconnected, ValueError, OSError: as for `put`.
         """
 
+    def aloan(
+        self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Loan]:
+        """A slot as `loan` has it, in an event loop: ``with await sender.aloan((1080, 1920, 3), "u1") as frame: ...``.
+
+        Only the slot is waited for, without a thread; cancelled meanwhile, it claims none. Sending never waits.
+        """
+
+    def _poll_loan(
+        self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike, turn: Turn
+    ) -> Loan | None: ...
     def has_space(self) -> bool:
         """Whether a message put now would find room. Another sender may change that at once."""
 
@@ -253,38 +373,8 @@ class Sender:
             Disconnected: messages are left, and every receiver has left or died.
         """
 
-    def close(self) -> None:
-        """Leaves the ring. Receivers get what was sent, and, when every sender has left, the end of the stream."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether this sender was closed."""
-
-    @property
-    def ring(self) -> Ring:
-        """The ring."""
-
-    @property
-    def capacity(self) -> int:
-        """How many messages that nobody has acknowledged fit."""
-
-    @property
-    def max_message_bytes(self) -> int:
-        """The longest message in bytes."""
-
-    def qsize(self) -> int:
-        """Messages that nobody has acknowledged, held ones included."""
-
-    def fileno(self) -> int:
-        """The descriptor of the ring's memory."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, class_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
-
 @final
-class Receiver:
+class Receiver(Source[Any]):
     """The receiving side of a ring. It can be passed to another process, and used by several threads.
 
     Iterating over it gives values until the end of the stream: every sender has closed, left or died.
@@ -292,89 +382,10 @@ class Receiver:
 
     @staticmethod
     def _of_fd(fd: int, allow_pickle: bool) -> Receiver: ...
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """The next value: a copy, of which nothing lies in the ring any more.
-
-        Args:
-            block: whether to wait for one.
-            timeout: for how many seconds at most; None is for ever.
-
-        Raises:
-            queue.Empty: nothing in time.
-            Disconnected: nothing there, and every sender has left or died; or the stream was closed.
-            ValueError: the message is no value; or this receiver is closed.
-            pickle.UnpicklingError: only Python understands it, and that is not allowed. The message is gone.
-        """
-
-    def get_nowait(self) -> Any:
-        """``get(block=False)``."""
-
-    def get_many(self, max: int, block: bool = True, timeout: float | None = None) -> list[Any]:
-        """Up to ``max`` values: waits for the first, as `get` does, and takes what else is there.
-
-        An exception on the way has the values that came before it as ``received``.
-        """
-
-    def get_into(self, out: NDArray[Any], block: bool = True, timeout: float | None = None) -> NDArray[Any]:
-        """Copies the next message, which must be an array of the same shape and dtype, into ``out``, and returns that.
-
-        Raises:
-            ValueError: it is none, or another. It is given back then, and comes again after those that wait.
-            BufferError: ``out`` is read-only; likewise.
-        """
-
-    def recv(self, block: bool = True, timeout: float | None = None) -> Message:
-        """The next message, in place."""
-
-    def aget(self, timeout: float | None = None) -> Coroutine[Any, Any, Any]:
-        """The next value as `get` has it, in an event loop: ``await receiver.aget()`` waits without a thread.
-
-        Cancelled while it waits, it takes nothing. ``async for value in receiver`` ends with the stream.
-        """
-
-    def arecv(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
-        """The next message, in place, in an event loop: ``with await receiver.arecv() as message: ...``."""
-
-    def _poll_get(self, turn: Turn) -> Any: ...
-    def _poll_recv(self, turn: Turn) -> Message | None: ...
-
-    def close(self) -> None:
-        """Leaves the ring."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether this receiver was closed."""
-
-    @property
-    def allow_pickle(self) -> bool:
-        """Whether pickles are read."""
-
-    @property
-    def ring(self) -> Ring:
-        """The ring."""
-
-    @property
-    def capacity(self) -> int:
-        """How many messages that nobody has acknowledged fit."""
-
-    @property
-    def max_message_bytes(self) -> int:
-        """The longest message in bytes."""
-
-    def qsize(self) -> int:
-        """Messages that nobody has acknowledged, held ones included."""
-
-    def fileno(self) -> int:
-        """The descriptor of the ring's memory."""
-
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Coroutine[Any, Any, Any]: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, class_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
-    ) -> None: ...
 
 @final
 class Message:
@@ -452,8 +463,11 @@ class Loan:
     ) -> None: ...
 
 @disjoint_base
-class QueueCore(Generic[_T]):
-    """What `ringmail.Queue` is made of."""
+class QueueCore(Source[_T]):
+    """What `ringmail.Queue` is made of.
+
+    ``async for value in queue`` goes on for ever, and raises what `get` raises.
+    """
 
     def __new__(
         cls,
@@ -498,39 +512,14 @@ class QueueCore(Generic[_T]):
     ) -> Loan:
         """As `Sender.loan`."""
 
-    def get(self, block: bool = True, timeout: float | None = None) -> _T:
-        """Takes a value out of the queue.
+    def aloan(
+        self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike, timeout: float | None = None
+    ) -> Coroutine[Any, Any, Loan]:
+        """As `Sender.aloan`."""
 
-        Raises:
-            queue.Empty: nothing within ``timeout`` seconds, or at all without ``block``.
-            Disconnected: nothing there, and the last producer died.
-            ValueError: the message is no value; or the queue is closed.
-            pickle.UnpicklingError: only Python understands it, and that is not allowed. The message is gone.
-        """
-
-    def get_nowait(self) -> _T:
-        """``get(block=False)``."""
-
-    def get_many(self, max: int, block: bool = True, timeout: float | None = None) -> list[_T]:
-        """As `Receiver.get_many`."""
-
-    def get_into(self, out: NDArray[Any], block: bool = True, timeout: float | None = None) -> NDArray[Any]:
-        """As `Receiver.get_into`."""
-
-    def recv(self, block: bool = True, timeout: float | None = None) -> Message:
-        """The next message, in place: as `Receiver.recv`."""
-
-    def aget(self, timeout: float | None = None) -> Coroutine[Any, Any, _T]:
-        """Takes a value as `get` does, in an event loop: ``await queue.aget()`` waits without a thread.
-
-        Cancelled while it waits, it takes nothing. ``async for value in queue`` goes on for ever, and raises what `get` raises.
-        """
-
-    def arecv(self, timeout: float | None = None) -> Coroutine[Any, Any, Message]:
-        """The next message, in place, in an event loop: ``with await queue.arecv() as message: ...``."""
-
-    def _poll_get(self, turn: Turn) -> Any: ...
-    def _poll_recv(self, turn: Turn) -> Message | None: ...
+    def _poll_loan(
+        self, shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike, turn: Turn
+    ) -> Loan | None: ...
     def __aiter__(self) -> Self: ...
     def __anext__(self) -> Coroutine[Any, Any, _T]: ...
 
@@ -542,9 +531,6 @@ class QueueCore(Generic[_T]):
 
     def full(self) -> bool:
         """Whether a ``put`` would have to wait. Others may change that at once."""
-
-    def close(self) -> None:
-        """Has this process leave the queue. What it put is there for the others."""
 
     def _abandon(self) -> None: ...
     def join_thread(self) -> None:
@@ -561,31 +547,8 @@ class QueueCore(Generic[_T]):
         """As `Ring.stats`."""
 
     @property
-    def closed(self) -> bool:
-        """Whether this process has closed it."""
-
-    @property
     def maxsize(self) -> int:
         """As it was asked for; 0 for the default."""
-
-    @property
-    def allow_pickle(self) -> bool:
-        """Whether pickles are read."""
-
-    @property
-    def capacity(self) -> int:
-        """How many messages fit."""
-
-    @property
-    def max_message_bytes(self) -> int:
-        """The longest message in bytes."""
-
-    @property
-    def ring(self) -> Ring:
-        """The ring."""
-
-    def fileno(self) -> int:
-        """The descriptor of the queue's memory."""
 
 @final
 class View:
@@ -609,7 +572,8 @@ class Turn:
     def leave(self) -> None: ...
 
 def keep_warm(bytes: int) -> int:
-    """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone.
+    """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone; also for those
+    in pickles.
 
     By default as much as they took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB); of what is beyond 256 MiB the
     system takes what somebody else needs. Returns what it was.

@@ -1,4 +1,4 @@
-"""Waiting in an event loop: what ``aget``, ``aput``, ``arecv`` and ``async for`` are.
+"""Waiting in an event loop: what ``aget``, ``aget_many``, ``aput``, ``aloan``, ``arecv`` and ``async for`` are.
 
 A call that has to wait enters itself with the one thread of the process that sleeps for all of them (``ringmail::Waiting``), and is
 resumed through the `Bell` of its loop: a descriptor that the loop watches from its first such call on. Nothing is taken from a ring but in
@@ -13,20 +13,24 @@ from collections.abc import Callable
 from queue import Empty, Full
 from typing import Any, Protocol, TypeVar
 
-from ._native import Bell, Disconnected, Message, Turn
+from ._native import Bell, Disconnected, Loan, Message, Turn
 
 _R = TypeVar("_R")
 
 
 class _Puts(Protocol):
     def put_nowait(self, value: Any, /) -> None: ...
+    def loan(self, shape: Any, dtype: Any, block: bool = ...) -> Loan: ...
     def _poll_put(self, value: Any, turn: Turn, /) -> bool: ...
+    def _poll_loan(self, shape: Any, dtype: Any, turn: Turn, /) -> Loan | None: ...
 
 
 class _Gets(Protocol):
     def get_nowait(self) -> Any: ...
+    def get_many(self, max: int, block: bool = ...) -> list[Any]: ...
     def recv(self, block: bool = ...) -> Message: ...
     def _poll_get(self, turn: Turn, /) -> Any: ...
+    def _poll_get_many(self, max: int, turn: Turn, /) -> list[Any] | None: ...
     def _poll_recv(self, turn: Turn, /) -> Message | None: ...
 
 
@@ -55,6 +59,25 @@ _towers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.ref[_Tower
 def _tower_of(loop: asyncio.AbstractEventLoop) -> _Tower | None:
     known = _towers.get(loop)
     return None if known is None else known()
+
+
+async def _at_once(
+    call: Callable[[], _R], poll: Callable[[Turn], _R | None], timeout: float | None, late: type[Exception]
+) -> _R:
+    """What ``call`` returns, if it need not wait; else waits for something of ``poll``."""
+    try:
+        return call()
+    except late:
+        if timeout is not None and not timeout > 0:
+            raise
+
+    def found(turn: Turn) -> tuple[bool, _R | None]:
+        result = poll(turn)
+        return result is not None, result
+
+    result = await _wait(found, timeout, late)
+    assert result is not None
+    return result
 
 
 async def _wait(poll: Callable[[Turn], tuple[bool, _R]], timeout: float | None, late: type[Exception]) -> _R:
@@ -112,21 +135,23 @@ async def get(side: _Gets, timeout: float | None = None) -> Any:
     return await _wait(poll, timeout, Empty)
 
 
+async def get_many(side: _Gets, max: int, timeout: float | None) -> list[Any]:
+    """Up to ``max`` values, as soon as there is one."""
+    return await _at_once(
+        lambda: side.get_many(max, block=False), lambda turn: side._poll_get_many(max, turn), timeout, Empty
+    )
+
+
+async def loan(side: _Puts, shape: Any, dtype: Any, timeout: float | None) -> Loan:
+    """A slot to be filled in place, as soon as one is free."""
+    return await _at_once(
+        lambda: side.loan(shape, dtype, block=False), lambda turn: side._poll_loan(shape, dtype, turn), timeout, Full
+    )
+
+
 async def recv(side: _Gets, timeout: float | None) -> Message:
     """The next message in place, as soon as there is one."""
-    try:
-        return side.recv(block=False)
-    except Empty:
-        if timeout is not None and not timeout > 0:
-            raise
-
-    def poll(turn: Turn) -> tuple[bool, Message | None]:
-        message = side._poll_recv(turn)
-        return message is not None, message
-
-    message = await _wait(poll, timeout, Empty)
-    assert message is not None
-    return message
+    return await _at_once(lambda: side.recv(block=False), side._poll_recv, timeout, Empty)
 
 
 async def next_until_end(side: _Gets) -> Any:

@@ -153,8 +153,8 @@ impl<'py, 'a> Build<'py, 'a> {
                 unsafe { Bound::from_owned_ptr_or_err(py, text) }
             }
             Event::ByteArray(bytes) => {
-                if let Some(held) = self.in_place(bytes) {
-                    return Ok(Bound::new(py, View::of(held, bytes))?.into_any());
+                if let Some(part) = self.part(bytes, true)? {
+                    return Ok(part);
                 }
                 bytearray(py, bytes)
             }
@@ -172,15 +172,42 @@ impl<'py, 'a> Build<'py, 'a> {
         }
     }
 
-    /// The message in which a part of a pickle is to stay, if it is worth it.
-    fn in_place(&self, bytes: &[u8]) -> Option<&'a Held> {
-        let in_pickle = self.frames.last().is_some_and(|frame| matches!(frame.kind, Kind::Pickle));
-        self.wish.held.filter(|_| in_pickle && bytes.len() >= INLINE)
+    /// A part of a pickle that is worth it: where it lies in the message, or copied into warm memory. Whoever unpickles it takes
+    /// any buffer, so that it need be no `bytes` or `bytearray`.
+    fn part(&self, bytes: &'a [u8], writable: bool) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if !self.frames.last().is_some_and(|frame| matches!(frame.kind, Kind::Pickle)) {
+            return Ok(None);
+        }
+        match self.wish.held {
+            Some(held) if bytes.len() >= INLINE => Ok(Some(Bound::new(self.py, View::of(held, bytes))?.into_any())),
+            None if bytes.len() >= warm::LEAST => {
+                let (memory, start) = self.copied(bytes)?;
+                let view = Bound::new(self.py, View::flat(memory, start, bytes.len(), writable))?;
+                Ok(Some(PyMemoryView::from(&view)?.into_any()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// A copy of a part of the message.
+    fn copied(&self, data: &[u8]) -> PyResult<(Memory, *mut u8)> {
+        let (memory, start) = if data.len() >= warm::LEAST {
+            let warm = Warm::take(data.len())?;
+            let start = warm.start();
+            (Memory::Warm(warm), start)
+        } else {
+            let mut words = vec![0; data.len().div_ceil(16)].into_boxed_slice();
+            let start = words.as_mut_ptr().cast();
+            (Memory::Words(words), start)
+        };
+        // SAFETY: there is room for as many.
+        unsafe { copy_out(self.py, data, start) };
+        Ok((memory, start))
     }
 
     fn bytes(&self, bytes: &'a [u8]) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(held) = self.in_place(bytes) {
-            return Ok(Bound::new(self.py, View::of(held, bytes))?.into_any());
+        if let Some(part) = self.part(bytes, false)? {
+            return Ok(part);
         }
         if bytes.len() < LARGE {
             return Ok(PyBytes::new(self.py, bytes).into_any());
@@ -203,17 +230,7 @@ impl<'py, 'a> Build<'py, 'a> {
         let (memory, start, writable) = match self.wish.held {
             Some(held) => (Memory::Held(Arc::clone(held)), data.as_ptr().cast_mut(), false),
             None => {
-                let (memory, start) = if data.len() >= warm::LEAST {
-                    let warm = Warm::take(data.len())?;
-                    let start = warm.start();
-                    (Memory::Warm(warm), start)
-                } else {
-                    let mut words = vec![0; data.len().div_ceil(16)].into_boxed_slice();
-                    let start = words.as_mut_ptr().cast();
-                    (Memory::Words(words), start)
-                };
-                // SAFETY: there is room for as many.
-                unsafe { copy_out(self.py, data, start) };
+                let (memory, start) = self.copied(data)?;
                 (memory, start, writable)
             }
         };

@@ -8,7 +8,7 @@ use crate::held::Held;
 use crate::message::Message;
 use crate::numpy;
 use crate::patience::Patience;
-use crate::port::{LARGE, Port, Receiver, Sender};
+use crate::port::{LARGE, Port, Receiver, Sender, Wait};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -46,8 +46,11 @@ fn send(
     let done = if len > LARGE { py.detach(first) } else { first() };
     match done {
         Err(Stop::NotNow) => {
-            let again = |slice: Duration| fill(sender.loan_timeout(len, slice)?);
-            port.persist(py, Way::Out, patience, again)
+            let again = |wait| match wait {
+                Wait::No => fill(sender.try_loan(len)?),
+                Wait::For(slice) => fill(sender.loan_timeout(len, slice)?),
+            };
+            port.persist(py, Way::Out, patience, len <= LARGE, again)
         }
         done => done.map_err(|stop| stop.raise(py, Way::Out)),
     }
@@ -60,8 +63,11 @@ fn send_bytes(py: Python<'_>, port: &Port, sender: &Sender, bytes: &[u8], patien
     match done {
         Ok(()) => Ok(()),
         Err(Stop::NotNow) => {
-            let again = |slice: Duration| Ok(sender.send_timeout(bytes, slice)?);
-            port.persist(py, Way::Out, patience, again)
+            let again = |wait| match wait {
+                Wait::No => Ok(sender.try_send(bytes)?),
+                Wait::For(slice) => Ok(sender.send_timeout(bytes, slice)?),
+            };
+            port.persist(py, Way::Out, patience, bytes.len() <= LARGE, again)
         }
         Err(stop) => Err(stop.raise(py, Way::Out)),
     }
@@ -102,7 +108,11 @@ fn next<'r>(
     match receiver.try_recv().map_err(Stop::from) {
         Ok(message) => Ok(message),
         Err(Stop::NotNow) => {
-            port.persist(py, Way::In, patience, |slice| receiver.recv_timeout(slice).map_err(Stop::from))
+            let again = |wait| match wait {
+                Wait::No => Ok(receiver.try_recv()?),
+                Wait::For(slice) => Ok(receiver.recv_timeout(slice)?),
+            };
+            port.persist(py, Way::In, patience, true, again)
         }
         Err(stop) => Err(stop.raise(py, Way::In)),
     }
@@ -125,11 +135,23 @@ pub fn get_many<'py>(
     patience: Patience,
 ) -> PyResult<Bound<'py, PyList>> {
     let receiver = port.receiver()?;
-    let values = PyList::empty(py);
     if max == 0 {
-        return Ok(values);
+        return Ok(PyList::empty(py));
     }
-    let mut message = next(py, port, &receiver, patience)?;
+    let first = next(py, port, &receiver, patience)?;
+    gather(py, &receiver, first, allow_pickle, max)
+}
+
+/// The value of a message that was received, and what else is there, up to `max` values.
+pub fn gather<'py>(
+    py: Python<'py>,
+    receiver: &Receiver,
+    first: mpmc::Received<'_, [u8]>,
+    allow_pickle: bool,
+    max: usize,
+) -> PyResult<Bound<'py, PyList>> {
+    let values = PyList::empty(py);
+    let mut message = first;
     loop {
         match decode::decode(py, &message, Wish { allow_pickle, held: None }) {
             Ok(value) => values.append(value)?,
@@ -177,9 +199,13 @@ pub fn recv(py: Python<'_>, port: &Port, allow_pickle: bool, patience: Patience)
 /// Waits until everything that this object sent is acknowledged; says whether it is.
 pub fn wait_acked(py: Python<'_>, port: &Port, patience: Patience) -> PyResult<bool> {
     let sender = port.sender()?;
-    let attempt = |slice| sender.wait_acked(Some(slice)).map_err(Stop::from);
-    let done = match attempt(Duration::ZERO) {
-        Err(Stop::NotNow) => port.persist(py, Way::Out, patience, attempt),
+    let attempt = |wait| match wait {
+        // It was just tried, and each try costs a system call.
+        Wait::No => Err(Stop::NotNow),
+        Wait::For(slice) => Ok(sender.wait_acked(Some(slice))?),
+    };
+    let done = match attempt(Wait::For(Duration::ZERO)) {
+        Err(Stop::NotNow) => port.persist(py, Way::Out, patience, false, attempt),
         done => done.map_err(|stop| stop.raise(py, Way::Out)),
     };
     match done {

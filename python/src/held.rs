@@ -47,17 +47,13 @@ unsafe impl Sync for View {}
 impl View {
     /// Plain bytes of a message, read-only.
     pub fn of(held: &Held, bytes: &[u8]) -> Self {
-        let shape = Box::new([bytes.len() as isize]);
-        Self {
-            start: bytes.as_ptr().cast_mut(),
-            len: bytes.len(),
-            format: c"B".to_owned(),
-            item: 1,
-            shape,
-            strides: Box::new([1]),
-            writable: false,
-            _memory: Memory::Held(Arc::clone(held)),
-        }
+        Self::flat(Memory::Held(Arc::clone(held)), bytes.as_ptr().cast_mut(), bytes.len(), false)
+    }
+
+    /// Plain bytes in memory that has a copy of them or is theirs.
+    pub fn flat(memory: Memory, start: *mut u8, len: usize, writable: bool) -> Self {
+        let (shape, strides) = (Box::new([len as isize]), Box::new([1]));
+        Self { start, len, format: c"B".to_owned(), item: 1, shape, strides, writable, _memory: memory }
     }
 
     /// The items that a message describes, in memory that has a copy of them or is theirs.

@@ -3,11 +3,13 @@
 use crate::errors::{Stop, Way};
 use crate::numpy::{self, Facts, Place};
 use crate::patience::Patience;
-use crate::port::{self, Port, Sender};
+use crate::poll;
+use crate::port::{self, LARGE, Port, Sender, Wait};
+use crate::turn::Turn;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use ringmail::mpmc;
-use ringmail::value::wire::{ArrayHeader, Encoder, Event, Order, Reader};
+use ringmail::value::wire::{ArrayHeader, Encoder, Event, Layout, Order, Reader};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A claimed slot, and the sender that it borrows.
@@ -33,42 +35,97 @@ pub struct Loan {
 /// Claims a slot for an array.
 pub fn lend(port: &Port, shape: &Bound<'_, PyAny>, dtype: &Bound<'_, PyAny>, patience: Patience) -> PyResult<Loan> {
     let py = shape.py();
-    numpy::import(py)?;
+    let mut frame = Frame::of(shape, dtype)?;
     let sender = port.sender()?;
-    let shape: Vec<usize> = match shape.extract::<usize>() {
-        Ok(len) => vec![len],
-        Err(_) => shape.extract()?,
-    };
-    let dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
-    let written = numpy::write_dtype(py, dtype.as_ptr().cast())?;
-    let refused = || PyValueError::new_err(format!("no array of dtype {dtype} can lie in shared memory"));
-    let written = written.ok_or_else(refused)?;
-    let mut encoder = Encoder::new();
-    let header = ArrayHeader { dtype: written.as_ref(), shape: &shape, order: Order::C, writable: true };
-    encoder.put_array(&header);
-    let layout = encoder.layout().map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let len = layout.len();
-    // SAFETY: what borrows it is kept beside it in `Lent`, and goes first; an `Arc` does not move what it has.
-    let lender: &'static Sender = unsafe { &*Arc::as_ptr(&sender) };
+    let lender = lender(&sender);
+    let len = frame.len()?;
     let first = py.detach(|| lender.try_loan(len)).map_err(Stop::from);
-    let mut loan: mpmc::Loan<'static, [u8]> = match first {
+    let loan = match first {
         Ok(loan) => loan,
         Err(Stop::NotNow) => {
-            port.persist(py, Way::Out, patience, |slice| lender.loan_timeout(len, slice).map_err(Stop::from))?
+            let again = |wait| match wait {
+                Wait::No => Ok(lender.try_loan(len)?),
+                Wait::For(slice) => Ok(lender.loan_timeout(len, slice)?),
+            };
+            port.persist(py, Way::Out, patience, len <= LARGE, again)?
         }
         Err(stop) => return Err(stop.raise(py, Way::Out)),
     };
-    layout.write_structure(&mut loan);
-    let start = loan[layout.payload(0)].as_mut_ptr();
-    // The dimensions as the reader has them.
-    let mut reader = Reader::new(&loan).map_err(crate::decode::malformed)?;
-    let Some(Event::Array(described)) = reader.event().map_err(crate::decode::malformed)? else {
-        return Err(PyRuntimeError::new_err("an array that is none"));
-    };
-    let ground = Bound::new(py, Ground { _ring: port.ring().clone() })?.into_any();
-    // SAFETY: the layout made room for as many bytes; the mapping lives as long as the sender.
-    let array = unsafe { numpy::array(py, &dtype, described.shape, Order::C, true, Place::Of(start, ground)) }?;
-    Ok(Loan { lent: Mutex::new(Some(Lent { loan, sender })), array: array.unbind() })
+    frame.hang(port, sender, loan)
+}
+
+/// Claims a slot for an array, if one is free now; or has the call woken when one may be.
+pub fn poll_lend(
+    port: &Port,
+    shape: &Bound<'_, PyAny>,
+    dtype: &Bound<'_, PyAny>,
+    turn: &Turn,
+) -> PyResult<Option<Loan>> {
+    let mut frame = Frame::of(shape, dtype)?;
+    let sender = turn.sender(port)?;
+    let lender = lender(&sender);
+    let len = frame.len()?;
+    let polled = turn.poll(|context, waiting| lender.poll_loan(len, context, waiting));
+    let loan = poll::done(shape.py(), port, Way::Out, turn, polled)?;
+    loan.map(|loan| frame.hang(port, sender, loan)).transpose()
+}
+
+/// A sender as its loans borrow it: for as long as the [`Arc`] beside them in [`Lent`] is there.
+fn lender(sender: &Arc<Sender>) -> &'static Sender {
+    // SAFETY: what borrows it goes before the `Arc` that is kept with it; an `Arc` does not move what it has.
+    unsafe { &*Arc::as_ptr(sender) }
+}
+
+/// An array that has no slot yet.
+struct Frame<'py> {
+    dtype: Bound<'py, PyAny>,
+    encoder: Encoder,
+}
+
+impl<'py> Frame<'py> {
+    fn of(shape: &Bound<'py, PyAny>, dtype: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = shape.py();
+        numpy::import(py)?;
+        let shape: Vec<usize> = match shape.extract::<usize>() {
+            Ok(len) => vec![len],
+            Err(_) => shape.extract()?,
+        };
+        let dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
+        let written = numpy::write_dtype(py, dtype.as_ptr().cast())?;
+        let refused = || PyValueError::new_err(format!("no array of dtype {dtype} can lie in shared memory"));
+        let written = written.ok_or_else(refused)?;
+        let mut encoder = Encoder::new();
+        let header = ArrayHeader { dtype: written.as_ref(), shape: &shape, order: Order::C, writable: true };
+        encoder.put_array(&header);
+        Ok(Self { dtype, encoder })
+    }
+
+    fn layout(&mut self) -> PyResult<Layout<'_>> {
+        self.encoder.layout().map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    /// Bytes of the message that it is.
+    fn len(&mut self) -> PyResult<usize> {
+        Ok(self.layout()?.len())
+    }
+
+    /// Puts it into a slot of that sender.
+    fn hang(mut self, port: &Port, sender: Arc<Sender>, mut loan: mpmc::Loan<'static, [u8]>) -> PyResult<Loan> {
+        let py = self.dtype.py();
+        let layout = self.layout()?;
+        layout.write_structure(&mut loan);
+        let start = loan[layout.payload(0)].as_mut_ptr();
+        // The dimensions as the reader has them.
+        let mut reader = Reader::new(&loan).map_err(crate::decode::malformed)?;
+        let Some(Event::Array(described)) = reader.event().map_err(crate::decode::malformed)? else {
+            return Err(PyRuntimeError::new_err("an array that is none"));
+        };
+        let ground = Bound::new(py, Ground { _ring: port.ring().clone() })?.into_any();
+        let place = Place::Of(start, ground);
+        // SAFETY: the layout made room for as many bytes; the mapping lives as long as the sender.
+        let array = unsafe { numpy::array(py, &self.dtype, described.shape, Order::C, true, place) }?;
+        Ok(Loan { lent: Mutex::new(Some(Lent { loan, sender })), array: array.unbind() })
+    }
 }
 
 impl Loan {

@@ -2,7 +2,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi` |
+//! | `handle.rs`, `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi` |
 //! | `exchange.rs` | putting and getting: what the classes have in common |
 //! | `poll.rs`, `turn.rs` | the same in an event loop, with `_tasks.py` |
 //! | `port.rs`, `patience.rs` | joining, waiting, signals, and who is told of a death |
@@ -17,6 +17,7 @@ mod ends;
 mod errors;
 mod exchange;
 mod fill;
+mod handle;
 mod held;
 mod lend;
 mod message;
@@ -36,6 +37,8 @@ mod _native {
     use super::ends::{Receiver, Sender};
     #[pymodule_export]
     use super::errors::Disconnected;
+    #[pymodule_export]
+    use super::handle::{Handle, Source};
     #[pymodule_export]
     use super::held::View;
     #[pymodule_export]

@@ -3,12 +3,14 @@
 use crate::decode::{self, Wish};
 use crate::encode::Parcel;
 use crate::errors::{Stop, Way};
+use crate::exchange;
 use crate::held::Held;
 use crate::message::Message;
 use crate::port::{LARGE, Port};
 use crate::turn::Turn;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyList;
 use ringmail::mpmc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -43,6 +45,20 @@ pub fn get<'py>(py: Python<'py>, port: &Port, allow_pickle: bool, turn: &Turn) -
     message.map(|message| decode::decode(py, &message, Wish { allow_pickle, held: None })).transpose()
 }
 
+/// Receives what values there are now, up to `max`, if there are any; or has the call woken when there may be.
+pub fn get_many<'py>(
+    py: Python<'py>,
+    port: &Port,
+    allow_pickle: bool,
+    max: usize,
+    turn: &Turn,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    let receiver = turn.receiver(port)?;
+    let polled = turn.poll(|context, waiting| receiver.poll_recv(context, waiting));
+    let first = done(py, port, Way::In, turn, polled)?;
+    first.map(|first| exchange::gather(py, &receiver, first, allow_pickle, max)).transpose()
+}
+
 /// Receives a message in place, if there is one now; or has the call woken when there may be.
 pub fn recv(py: Python<'_>, port: &Port, allow_pickle: bool, turn: &Turn) -> PyResult<Option<Message>> {
     let receiver = turn.receiver(port)?;
@@ -52,7 +68,7 @@ pub fn recv(py: Python<'_>, port: &Port, allow_pickle: bool, turn: &Turn) -> PyR
 }
 
 /// What a poll came to: nothing yet, unless somebody is to be told of a death.
-fn done<T, E: Into<Stop>>(
+pub fn done<T, E: Into<Stop>>(
     py: Python<'_>,
     port: &Port,
     way: Way,

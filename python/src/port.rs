@@ -4,8 +4,11 @@
 //!
 //! # Waiting
 //!
-//! Every call tries once. If that misses, it lets the interpreter go and waits in slices of [`SLICE`](crate::patience::SLICE);
-//! after each it looks at signals, which is how Ctrl-C gets through, and at who has died.
+//! Every call tries once. If that misses, it looks a few times more within a microsecond: a peer that answers from another core
+//! takes no longer. Then it lets the interpreter go, and gives way once: a peer that was just woken often waits for this very core,
+//! because that is where systems put it, and what the call spins there first comes on top of either side's way. After that it waits
+//! in slices of [`SLICE`](crate::patience::SLICE), each of which spins and sleeps as the library does; after
+//! each it looks at signals, which is how Ctrl-C gets through, and at who has died.
 //!
 //! # Who is told of a death
 //!
@@ -37,8 +40,21 @@ pub type Receiver = mpmc::Receiver<[u8]>;
 /// Above this many bytes a copy is made without the interpreter.
 pub const LARGE: usize = 64 * 1024;
 
+/// How often a call looks again before it lets the interpreter go, and relaxed turns before each look.
+const LOOKS: u32 = 3;
+const TURNS: u32 = 4;
+
 /// How often the dead are looked for.
 const ROUNDS: Duration = Duration::from_millis(200);
+
+/// How an attempt is to wait.
+#[derive(Clone, Copy, Debug)]
+pub enum Wait {
+    /// Not at all.
+    No,
+    /// For so long at most.
+    For(Duration),
+}
 
 /// A side that may be joined: not yet, by this handle, or never again.
 enum Side<T> {
@@ -111,6 +127,11 @@ impl Port {
         matches!(*lock(&self.sender), Side::Closed)
     }
 
+    /// How an object that has it is shown: what it is, and how many messages fit.
+    pub fn shown(&self, what: &str, size: usize) -> String {
+        format!("<ringmail.{what}={size}{}>", if self.is_closed() { " closed" } else { "" })
+    }
+
     /// Messages that nobody has acknowledged.
     pub fn backlog(&self) -> usize {
         match &*lock(&self.receiver) {
@@ -123,7 +144,8 @@ impl Port {
         }
     }
 
-    /// Goes on with an operation that missed once: waits, signals, deaths.
+    /// Goes on with an operation that missed once: waits, signals, deaths. A `brief` one takes no time when it succeeds, so that it may
+    /// be tried without letting the interpreter go.
     #[cold]
     #[inline(never)]
     pub fn persist<T: Send>(
@@ -131,16 +153,29 @@ impl Port {
         py: Python<'_>,
         way: Way,
         patience: Patience,
-        attempt: impl Fn(Duration) -> Result<T, Stop> + Sync,
+        brief: bool,
+        attempt: impl Fn(Wait) -> Result<T, Stop> + Sync,
     ) -> PyResult<T> {
         let began = Instant::now();
         let attempt = &attempt;
+        if brief
+            && !matches!(patience, Patience::None)
+            && let Some(done) = linger(attempt)
+        {
+            return done.map_err(|stop| stop.raise(py, way));
+        }
+        let mut has_yielded = false;
         loop {
             let Some(slice) = patience.slice() else {
                 self.look_round(way, began)?;
                 return Err(errors::not_now(py, way));
             };
-            match py.detach(|| attempt(slice)) {
+            let done = py.detach(|| match has_yielded {
+                true => attempt(Wait::For(slice)),
+                false => after_yielding(attempt, slice),
+            });
+            has_yielded = true;
+            match done {
                 Err(Stop::NotNow) => {}
                 Err(stop) => return Err(stop.raise(py, way)),
                 Ok(done) => return Ok(done),
@@ -186,6 +221,26 @@ impl Port {
             }
         }
         Ok(())
+    }
+}
+
+/// Looks a few times more; `None` if that misses.
+fn linger<T>(attempt: &impl Fn(Wait) -> Result<T, Stop>) -> Option<Result<T, Stop>> {
+    (0..LOOKS).find_map(|_| {
+        (0..TURNS).for_each(|_| std::hint::spin_loop());
+        match attempt(Wait::No) {
+            Err(Stop::NotNow) => None,
+            done => Some(done),
+        }
+    })
+}
+
+/// Gives way once before it waits.
+fn after_yielding<T>(attempt: &impl Fn(Wait) -> Result<T, Stop>, slice: Duration) -> Result<T, Stop> {
+    std::thread::yield_now();
+    match attempt(Wait::No) {
+        Err(Stop::NotNow) => attempt(Wait::For(slice)),
+        done => done,
     }
 }
 

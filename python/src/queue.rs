@@ -2,27 +2,26 @@
 
 use crate::errors;
 use crate::exchange;
+use crate::handle::Source;
 use crate::lend::{self, Loan};
-use crate::message::Message;
 use crate::patience::Patience;
 use crate::poll;
 use crate::port::{self, Port};
-use crate::ring::{self, Ring, Wishes};
+use crate::ring::{self, Wishes};
 use crate::turn::Turn;
 use pyo3::exceptions::{PyAssertionError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyType};
-use std::os::fd::AsRawFd;
+use pyo3::types::{PyDict, PyType};
+use std::sync::Arc;
 
 /// Slots of a queue without a `maxsize`: 4 MiB of memory.
 const UNBOUNDED: usize = 4096;
 
 /// What `ringmail.Queue` is made of.
-#[pyclass(frozen, subclass, module = "ringmail._native")]
+#[pyclass(frozen, subclass, extends = Source, module = "ringmail._native")]
 pub struct QueueCore {
-    port: Port,
+    port: Arc<Port>,
     maxsize: usize,
-    allow_pickle: bool,
 }
 
 impl QueueCore {
@@ -42,27 +41,19 @@ impl QueueCore {
         retain_bytes: Option<usize>,
         allow_pickle: bool,
         fd: Option<i32>,
-    ) -> PyResult<Self> {
+    ) -> PyResult<PyClassInitializer<Self>> {
         let maxsize = usize::try_from(maxsize).unwrap_or(0);
         let capacity = if maxsize == 0 { UNBOUNDED } else { maxsize };
         let ring = match fd {
             Some(fd) => ring::from_fd(fd)?,
             None => {
-                let wishes = Wishes {
-                    capacity,
-                    max_message_bytes: ring::room(max_message_bytes, capacity),
-                    participants,
-                    redelivery: None,
-                    keep_open: true,
-                    retain_bytes,
-                    spin: None,
-                    mode: None,
-                    prefault: false,
-                };
+                let wishes =
+                    Wishes { max_message_bytes, participants, retain_bytes, keep_open: true, ..Wishes::of(capacity) };
                 port::Ring::anonymous(&wishes.options()?).map_err(errors::open)?
             }
         };
-        Ok(Self { port: Port::new(ring, true), maxsize, allow_pickle })
+        let port = Arc::new(Port::new(ring, true));
+        Ok(Source::of(Arc::clone(&port), allow_pickle).add_subclass(Self { port, maxsize }))
     }
 
     #[classmethod]
@@ -104,55 +95,18 @@ impl QueueCore {
         lend::lend(&self.port, shape, dtype, Patience::new(block, timeout)?)
     }
 
-    #[pyo3(signature = (block=true, timeout=None))]
-    fn get<'py>(&self, py: Python<'py>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        exchange::get(py, &self.port, self.allow_pickle, Patience::new(block, timeout)?)
-    }
-
-    fn get_nowait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        exchange::get(py, &self.port, self.allow_pickle, Patience::None)
-    }
-
-    #[pyo3(signature = (max, block=true, timeout=None))]
-    fn get_many<'py>(
-        &self,
-        py: Python<'py>,
-        max: usize,
-        block: bool,
+    #[pyo3(signature = (shape, dtype, timeout=None))]
+    fn aloan<'py>(
+        slf: Bound<'py, Self>,
+        shape: Bound<'py, PyAny>,
+        dtype: Bound<'py, PyAny>,
         timeout: Option<f64>,
-    ) -> PyResult<Bound<'py, PyList>> {
-        exchange::get_many(py, &self.port, self.allow_pickle, max, Patience::new(block, timeout)?)
+    ) -> PyResult<Bound<'py, PyAny>> {
+        poll::coroutine(slf.py(), "loan", (&slf, shape, dtype, timeout))
     }
 
-    #[pyo3(signature = (out, block=true, timeout=None))]
-    fn get_into<'py>(&self, out: Bound<'py, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        exchange::get_into(&self.port, &out, Patience::new(block, timeout)?)?;
-        Ok(out)
-    }
-
-    #[pyo3(signature = (block=true, timeout=None))]
-    fn recv(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<Message> {
-        exchange::recv(py, &self.port, self.allow_pickle, Patience::new(block, timeout)?)
-    }
-
-    #[pyo3(signature = (timeout=None))]
-    fn aget<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        poll::coroutine(slf.py(), "get", (&slf, timeout))
-    }
-
-    #[pyo3(signature = (timeout=None))]
-    fn arecv<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        poll::coroutine(slf.py(), "recv", (&slf, timeout))
-    }
-
-    /// The turn itself while there is no value.
-    fn _poll_get<'py>(&self, turn: &Bound<'py, Turn>) -> PyResult<Bound<'py, PyAny>> {
-        let value = poll::get(turn.py(), &self.port, self.allow_pickle, turn.get())?;
-        Ok(value.unwrap_or_else(|| turn.as_any().clone()))
-    }
-
-    fn _poll_recv(&self, turn: &Bound<'_, Turn>) -> PyResult<Option<Message>> {
-        poll::recv(turn.py(), &self.port, self.allow_pickle, turn.get())
+    fn _poll_loan(&self, shape: &Bound<'_, PyAny>, dtype: &Bound<'_, PyAny>, turn: &Turn) -> PyResult<Option<Loan>> {
+        lend::poll_lend(&self.port, shape, dtype, turn)
     }
 
     fn __aiter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -176,10 +130,6 @@ impl QueueCore {
         Ok(port.backlog() >= port.ring().capacity())
     }
 
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| self.port.close());
-    }
-
     /// For a process that is about to end by an error.
     fn _abandon(&self) {
         self.port.abandon();
@@ -196,40 +146,11 @@ impl QueueCore {
     }
 
     #[getter]
-    fn closed(&self) -> bool {
-        self.port.is_closed()
-    }
-
-    #[getter]
     fn maxsize(&self) -> usize {
         self.maxsize
     }
 
-    #[getter]
-    fn allow_pickle(&self) -> bool {
-        self.allow_pickle
-    }
-
-    #[getter]
-    fn capacity(&self) -> usize {
-        self.port.ring().capacity()
-    }
-
-    #[getter]
-    fn max_message_bytes(&self) -> usize {
-        self.port.ring().max_len()
-    }
-
-    #[getter]
-    fn ring(&self) -> Ring {
-        self.port.ring().clone().into()
-    }
-
-    fn fileno(&self) -> i32 {
-        self.port.ring().as_fd().as_raw_fd()
-    }
-
     fn __repr__(&self) -> String {
-        format!("<ringmail.Queue maxsize={}{}>", self.maxsize, if self.closed() { " closed" } else { "" })
+        self.port.shown("Queue maxsize", self.maxsize)
     }
 }

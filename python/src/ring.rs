@@ -4,19 +4,19 @@ use crate::ends::{Receiver, Sender};
 use crate::errors;
 use crate::port::{self, Port};
 use crate::warm;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use ringmail::{Options, Redelivery, Stats};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// What a ring is to be like, as keyword arguments say it.
+/// What a ring is to be like.
 pub struct Wishes {
     /// Slots.
     pub capacity: usize,
-    /// Longest message in bytes.
-    pub max_message_bytes: usize,
+    /// Longest message in bytes; what [`RESERVE`] has room for if `None`.
+    pub max_message_bytes: Option<usize>,
     /// Processes at once.
     pub participants: u32,
     /// How often an unacknowledged message is delivered again; without bound if `None`.
@@ -34,11 +34,47 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// So many slots, and nothing else that is out of the ordinary.
+    pub fn of(capacity: usize) -> Self {
+        Self {
+            capacity,
+            max_message_bytes: None,
+            participants: 64,
+            redelivery: None,
+            keep_open: false,
+            retain_bytes: None,
+            spin: None,
+            mode: None,
+            prefault: false,
+        }
+    }
+
+    /// As the keyword arguments of a call say it. One that does not exist, or that a ring of that kind has not, is an error.
+    fn read(capacity: usize, keywords: Option<&Bound<'_, PyDict>>, has_name: bool) -> PyResult<Options> {
+        let mut wishes = Self::of(capacity);
+        for (name, value) in keywords.into_iter().flatten() {
+            let name: String = name.extract()?;
+            let read = match name.as_str() {
+                "max_message_bytes" => value.extract().map(|bytes| wishes.max_message_bytes = bytes),
+                "participants" => value.extract().map(|processes| wishes.participants = processes),
+                "redelivery" => value.extract().map(|times| wishes.redelivery = times),
+                "keep_open" => value.extract().map(|yes| wishes.keep_open = yes),
+                "retain_bytes" => value.extract().map(|bytes| wishes.retain_bytes = bytes),
+                "spin" => value.extract().map(|seconds| wishes.spin = seconds),
+                "mode" if has_name => value.extract().map(|bits| wishes.mode = bits),
+                "prefault" => value.extract().map(|yes| wishes.prefault = yes),
+                _ => return Err(PyTypeError::new_err(format!("got an unexpected keyword argument '{name}'"))),
+            };
+            read.inspect_err(|error| _ = error.add_note(value.py(), format!("argument '{name}'")))?;
+        }
+        wishes.options()
+    }
+
     /// As the library takes them.
     pub fn options(&self) -> PyResult<Options> {
         let mut options = Options::new()
             .capacity(self.capacity)
-            .max_len(self.max_message_bytes)
+            .max_len(self.longest())
             .participants(self.participants)
             .redelivery(self.redelivery.map_or(Redelivery::Always, Redelivery::AtMost))
             .keep_open(self.keep_open)
@@ -63,8 +99,23 @@ impl Wishes {
         match self.retain_bytes {
             Some(bytes) => bytes,
             // Messages that may get so long because nobody said how long are not to be committed beforehand.
-            None if self.prefault && self.max_message_bytes > warm::OURS => warm::OURS,
+            None if self.prefault && self.longest() > warm::OURS => warm::OURS,
             None => warm::share(),
+        }
+    }
+
+    /// The longest message in bytes that the ring is made for: what was asked for, but at least two pages. Below that the library
+    /// packs slots so densely that arrays in them are not aligned to 64 bytes.
+    fn longest(&self) -> usize {
+        match self.max_message_bytes {
+            // For the library to refuse.
+            Some(0) => 0,
+            Some(bytes) => bytes.max(8192),
+            None => {
+                let share = RESERVE / self.capacity.saturating_add(SPARE).max(1);
+                // Whole megabytes, which are easier to talk about; 64 MiB to 16 GiB.
+                (share & !((1 << 20) - 1)).clamp(64 << 20, 16 << 30)
+            }
         }
     }
 }
@@ -74,19 +125,6 @@ const RESERVE: usize = 4 << 40;
 
 /// Bodies that a ring has beyond its slots, at most.
 const SPARE: usize = 1024;
-
-/// The longest message in bytes where nobody says: what [`RESERVE`] has room for, 64 MiB to 16 GiB.
-fn longest(capacity: usize) -> usize {
-    let share = RESERVE / capacity.saturating_add(SPARE).max(1);
-    // Whole megabytes, which are easier to talk about.
-    (share & !((1 << 20) - 1)).clamp(64 << 20, 16 << 30)
-}
-
-/// The longest message in bytes that a ring is made for: what was asked for, but at least two pages. Below that the library
-/// packs slots so densely that arrays in them are not aligned to 64 bytes.
-pub fn room(asked: Option<usize>, capacity: usize) -> usize {
-    asked.map_or_else(|| longest(capacity), |bytes| if bytes == 0 { 0 } else { bytes.max(8192) })
-}
 
 /// Opens a ring behind a number that another object may own: it is duplicated.
 pub fn from_fd(fd: i32) -> PyResult<port::Ring> {
@@ -114,34 +152,11 @@ impl From<port::Ring> for Ring {
 #[pymethods]
 impl Ring {
     #[staticmethod]
-    #[pyo3(signature = (name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
-                        keep_open=false, retain_bytes=None, spin=None, mode=None, prefault=false))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    fn create(
-        name: &str,
-        capacity: usize,
-        max_message_bytes: Option<usize>,
-        participants: u32,
-        redelivery: Option<u32>,
-        keep_open: bool,
-        retain_bytes: Option<usize>,
-        spin: Option<f64>,
-        mode: Option<u32>,
-        prefault: bool,
-    ) -> PyResult<Self> {
-        let max_message_bytes = room(max_message_bytes, capacity);
-        let wishes = Wishes {
-            capacity,
-            max_message_bytes,
-            participants,
-            redelivery,
-            keep_open,
-            retain_bytes,
-            spin,
-            mode,
-            prefault,
-        };
-        Ok(port::Ring::create(name, &wishes.options()?).map_err(errors::open)?.into())
+    #[pyo3(signature = (name, capacity=1024, **options), text_signature = "(name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
+        keep_open=False, retain_bytes=None, spin=None, mode=None, prefault=False)")]
+    fn create(name: &str, capacity: usize, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let options = Wishes::read(capacity, options, true)?;
+        Ok(port::Ring::create(name, &options).map_err(errors::open)?.into())
     }
 
     #[staticmethod]
@@ -150,63 +165,19 @@ impl Ring {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
-                        keep_open=false, retain_bytes=None, spin=None, mode=None, prefault=false))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    fn open_or_create(
-        name: &str,
-        capacity: usize,
-        max_message_bytes: Option<usize>,
-        participants: u32,
-        redelivery: Option<u32>,
-        keep_open: bool,
-        retain_bytes: Option<usize>,
-        spin: Option<f64>,
-        mode: Option<u32>,
-        prefault: bool,
-    ) -> PyResult<Self> {
-        let max_message_bytes = room(max_message_bytes, capacity);
-        let wishes = Wishes {
-            capacity,
-            max_message_bytes,
-            participants,
-            redelivery,
-            keep_open,
-            retain_bytes,
-            spin,
-            mode,
-            prefault,
-        };
-        Ok(port::Ring::open_or_create(name, &wishes.options()?).map_err(errors::open)?.into())
+    #[pyo3(signature = (name, capacity=1024, **options), text_signature = "(name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
+        keep_open=False, retain_bytes=None, spin=None, mode=None, prefault=False)")]
+    fn open_or_create(name: &str, capacity: usize, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let options = Wishes::read(capacity, options, true)?;
+        Ok(port::Ring::open_or_create(name, &options).map_err(errors::open)?.into())
     }
 
     #[staticmethod]
-    #[pyo3(signature = (capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None,
-                        keep_open=false, retain_bytes=None, spin=None, prefault=false))]
-    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    fn anonymous(
-        capacity: usize,
-        max_message_bytes: Option<usize>,
-        participants: u32,
-        redelivery: Option<u32>,
-        keep_open: bool,
-        retain_bytes: Option<usize>,
-        spin: Option<f64>,
-        prefault: bool,
-    ) -> PyResult<Self> {
-        let max_message_bytes = room(max_message_bytes, capacity);
-        let wishes = Wishes {
-            capacity,
-            max_message_bytes,
-            participants,
-            redelivery,
-            keep_open,
-            retain_bytes,
-            spin,
-            mode: None,
-            prefault,
-        };
-        Ok(port::Ring::anonymous(&wishes.options()?).map_err(errors::open)?.into())
+    #[pyo3(signature = (capacity=1024, **options), text_signature = "(capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
+        keep_open=False, retain_bytes=None, spin=None, prefault=False)")]
+    fn anonymous(capacity: usize, options: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let options = Wishes::read(capacity, options, false)?;
+        Ok(port::Ring::anonymous(&options).map_err(errors::open)?.into())
     }
 
     #[staticmethod]
@@ -230,21 +201,21 @@ impl Ring {
     }
 
     #[pyo3(signature = (*, lazy=false))]
-    fn sender(&self, lazy: bool) -> PyResult<Sender> {
+    fn sender(&self, py: Python<'_>, lazy: bool) -> PyResult<Py<Sender>> {
         let port = Port::new(self.ring.clone(), false);
         if !lazy {
             port.sender()?;
         }
-        Ok(Sender::new(port))
+        Sender::of(py, port)
     }
 
     #[pyo3(signature = (*, allow_pickle=true, lazy=false))]
-    fn receiver(&self, allow_pickle: bool, lazy: bool) -> PyResult<Receiver> {
+    fn receiver(&self, py: Python<'_>, allow_pickle: bool, lazy: bool) -> PyResult<Py<Receiver>> {
         let port = Port::new(self.ring.clone(), false);
         if !lazy {
             port.receiver()?;
         }
-        Ok(Receiver::new(port, allow_pickle))
+        Receiver::of(py, port, allow_pickle)
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

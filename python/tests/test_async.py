@@ -78,6 +78,83 @@ def test_what_can_be_done_at_once_is(ends: Side) -> None:
     asyncio.run(main())
 
 
+def test_several_at_once(ends: Side) -> None:
+    async def main() -> None:
+        put, get = ends
+        assert await get.aget_many(0) == []
+        with pytest.raises(ringmail.Empty):
+            await get.aget_many(3, 0)
+        with pytest.raises(ringmail.Empty):
+            await get.aget_many(3, timeout=0.01)
+        await put.aput(1)
+        await put.aput(np.arange(3))
+        first, second = await get.aget_many(3)
+        assert first == 1 and list(second) == [0, 1, 2]
+        task = asyncio.create_task(get.aget_many(3, 60))
+        await is_waiting()
+        # Both are there before the task's next step.
+        put.put("a")
+        put.put("b")
+        assert await task == ["a", "b"]
+        task = asyncio.create_task(get.aget_many(1))
+        await is_waiting()
+        put.put("c")
+        put.put("d")
+        assert await task == ["c"] and await get.aget_many(5) == ["d"]
+        task = asyncio.create_task(get.aget_many(3))
+        await is_waiting()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        put.put("not lost")
+        assert get.get_nowait() == "not lost"
+        put.put("first")
+        put.send(b"no value") if hasattr(put, "send") else put.ring.sender().send(b"no value")
+        with pytest.raises(ValueError) as caught:
+            await get.aget_many(3)
+        assert caught.value.received == ["first"]  # type: ignore[attr-defined]
+
+    asyncio.run(main())
+
+
+def test_a_slot_is_waited_for_and_filled_in_place(ends: Side) -> None:
+    async def main() -> None:
+        put, get = ends
+        for number in range(2):
+            with await put.aloan((2, 50_000), "f4") as array:
+                assert array.shape == (2, 50_000) and array.dtype == np.float32 and array.ctypes.data % 64 == 0
+                array[...] = number
+        for timeout in (0, -1, 0.01):
+            with pytest.raises(ringmail.Full):
+                await put.aloan(3, "u1", timeout)
+        task = asyncio.create_task(put.aloan(3, "u1", timeout=60))
+        await is_waiting()
+        with get.recv() as message:
+            assert (message.array() == 0).all()
+        with await task as array:
+            array[:] = [7, 8, 9]
+        assert get.get()[0, 0] == 1
+        assert list(get.get()) == [7, 8, 9]
+        with pytest.raises(KeyError):
+            with await put.aloan(3, "u1"):
+                raise KeyError
+        # Given back, and nobody who is cancelled has claimed one.
+        put.put(1)
+        put.put(2)
+        task = asyncio.create_task(put.aloan(3, "u1"))
+        await is_waiting()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert get.get() == 1
+        put.put(3, timeout=0)
+        assert [get.get(), get.get()] == [2, 3] and get.qsize() == 0
+        with pytest.raises(ValueError, match="object"):
+            await put.aloan(3, object)
+
+    asyncio.run(main())
+
+
 def test_a_call_waits_for_the_other_side(ends: Side) -> None:
     async def main() -> None:
         put, get = ends
@@ -523,7 +600,9 @@ def test_a_thousand_calls_on_a_hundred_queues_take_one_thread() -> None:
 def test_ctrl_c_ends_a_loop_that_waits() -> None:
     program = textwrap.dedent(
         """
-        import asyncio, ringmail
+        import asyncio, ringmail, signal
+        # A job in the background is started with it ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         queue = ringmail.Queue(2)
 
         async def main():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import queue as std
@@ -293,6 +294,17 @@ except OSError as error:
 """
 
 
+def test_no_address_space_is_enomem() -> None:
+    """Of which a ring takes much, and shared memory is not full then."""
+    rings: list[ringmail.Ring] = []
+    with pytest.raises(OSError, match="address space") as caught:
+        for _ in range(100):
+            rings.append(ringmail.Ring.anonymous(max_message_bytes=16 << 30))
+    assert caught.value.errno == errno.ENOMEM
+    rings.pop()
+    rings.append(ringmail.Ring.anonymous(max_message_bytes=16 << 30))
+
+
 def test_no_memory_is_enospc_and_the_ring_goes_on() -> None:
     """In a /dev/shm of 16 MB of its own."""
     mount = "mount -t tmpfs -o size=16m none /dev/shm && exec \"$0\" \"$@\""
@@ -300,3 +312,12 @@ def test_no_memory_is_enospc_and_the_ring_goes_on() -> None:
     if not shutil.which("unshare") or subprocess.run([*own, "true"], capture_output=True).returncode:
         pytest.skip("no mounts of one's own here")
     subprocess.run([*own, sys.executable, "-c", SMALL_SHM], check=True, timeout=50)
+
+
+def test_a_with_statement_closes_it() -> None:
+    with ringmail.Queue[int](2) as queue:
+        queue.put(1)
+        assert queue.get() == 1 and not queue.closed
+    assert queue.closed
+    with pytest.raises(ValueError, match="closed"):
+        queue.put(2)

@@ -96,3 +96,21 @@ def test_bad_options() -> None:
             ringmail.Ring.create("python-test-bad", 2, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError):
         ringmail.Ring.anonymous(0)
+
+
+def test_options_are_known_by_name(name: str) -> None:
+    ring = ringmail.Ring.create(
+        name, 2, max_message_bytes=100_000, participants=3, redelivery=1, keep_open=True, spin=0.0, mode=0o660
+    )
+    assert ring.max_message_bytes == 100_000
+    assert os.fstat(ring.fileno()).st_mode & 0o777 == 0o660
+    for make in (lambda **options: ringmail.Ring.create("x", **options), ringmail.Ring.anonymous):
+        with pytest.raises(TypeError, match="capacty"):
+            make(capacty=3)
+        with pytest.raises(TypeError) as caught:
+            make(participants="many")
+        assert any("participants" in note for note in caught.value.__notes__)
+        with pytest.raises(ValueError, match="participants"):
+            make(participants=0)
+    with pytest.raises(TypeError, match="mode"):
+        ringmail.Ring.anonymous(mode=0o600)  # type: ignore[call-arg]

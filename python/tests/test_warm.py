@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 
 import numpy as np
@@ -47,6 +48,33 @@ def test_a_big_buffer_is_used_again() -> None:
         del got
         # Where it was unmapped, this takes its place.
         others.append(np.empty(300 * MIB, "u1"))
+    assert len(places) == 1
+    queue.close()
+
+
+@dataclasses.dataclass
+class Step:
+    """Only Python understands it."""
+
+    observation: np.ndarray
+    mask: np.ndarray
+
+
+def test_the_arrays_of_a_pickle_get_warm_memory_too() -> None:
+    queue: ringmail.Queue[Step] = ringmail.Queue(1)
+    places = set()
+    for number in range(3):
+        mask = np.full(MIB, number, "u1")
+        mask.flags.writeable = False
+        queue.put(Step(np.full(MIB // 4, number, "f4"), mask))
+        got = queue.get()
+        assert (got.observation == number).all() and (got.mask == number).all()
+        assert got.observation.flags.writeable and not got.mask.flags.writeable
+        # The allocator's memory starts behind its own notes.
+        assert got.observation.ctypes.data % 4096 == got.mask.ctypes.data % 4096 == 0
+        got.observation[:] = -1
+        places.add(frozenset((got.observation.ctypes.data, got.mask.ctypes.data)))
+        del got
     assert len(places) == 1
     queue.close()
 
