@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -51,8 +52,10 @@ pub fn of(toolchain: &str, program: &str, args: &[&str]) -> Command {
 }
 
 /// The installed program of that name, or the one in the target folder, where CI builds it (minutes on two cores); else what
-/// is missing.
+/// is missing. Whoever asks while it is built waits.
 pub fn tool(name: &str) -> Result<String, String> {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _one = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
     let ours = target("tools");
     let program = format!("{ours}/bin/{name}");
     let runs = |program: &str| {
@@ -65,7 +68,12 @@ pub fn tool(name: &str) -> Result<String, String> {
     }
     if !Path::new(&program).exists() && env::var_os("CI").is_some() {
         let built = target("tools/build");
-        run(cargo(&["install", name, "--locked", "--quiet", "--root", &ours, "--target-dir", &built]));
+        // It runs for seconds, so it need not be optimised; and it may be built beside the tests, so it gives way to them.
+        let mut install = Command::new("nice");
+        install.args(["-n", "19"]).arg(cargo(&[]).get_program());
+        install.args(["install", name, "--locked", "--quiet", "--debug", "--root", &ours, "--target-dir", &built]);
+        install.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        run(install);
     }
     if runs(&program) { Ok(program) } else { Err(format!("{name} is not installed (cargo install {name} --locked)")) }
 }

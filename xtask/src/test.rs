@@ -5,6 +5,7 @@ use crate::run::{FEATURES, cargo, cargo_with, code, count, of, run as run_plainl
 use crate::tally::Tally;
 use crate::torture;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 /// How a step ended.
@@ -13,6 +14,9 @@ enum Outcome {
     Failed,
     Skipped(String),
 }
+
+/// What the step of that name needs.
+const DENY: &str = "cargo-deny";
 
 struct Step {
     name: &'static str,
@@ -39,6 +43,10 @@ pub fn run(wanted: &[&str]) -> Result<bool, String> {
     let mut sum = Tally::default();
     let mut report = Vec::new();
     let is_wanted = |step: &&Step| wanted.is_empty() || wanted.contains(&step.name);
+    if wanted.is_empty() {
+        // Built while the first steps wait for their processes.
+        thread::spawn(|| tool(DENY));
+    }
     for step in STEPS.iter().filter(is_wanted) {
         let start = Instant::now();
         let mut tally = Tally::default();
@@ -139,7 +147,7 @@ fn msrv(_: &mut Tally) -> Outcome {
 
 /// Licences, sources and advisories of what we depend on.
 fn deny(_: &mut Tally) -> Outcome {
-    let tool = match tool("cargo-deny") {
+    let tool = match tool(DENY) {
         Ok(tool) => tool,
         Err(missing) => return Outcome::Skipped(missing),
     };
