@@ -21,8 +21,10 @@ use crate::sync::{AtomicU32, Mutant, Ordering::*, Private, mutant};
 use crate::wait::{self, Look, Side, Sleep, System};
 use smallvec::SmallVec;
 use std::time::{Duration, Instant};
+use survey::Survey;
 
 mod poll;
+mod survey;
 
 /// How long an operation may take.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +90,8 @@ pub struct Attachment {
     deserted: [Private; 2],
     /// When a sender, and when a receiver, last looked at the peers and the dead because of a miss, in milliseconds.
     asked: [Private; 2],
+    /// The last look at every slot.
+    survey: Survey,
     /// Whether a task ever waited here.
     is_polled: Private,
 }
@@ -108,6 +112,7 @@ impl Attachment {
             flavour,
             deserted: Default::default(),
             asked: Default::default(),
+            survey: Survey::default(),
             is_polled: Default::default(),
         })
     }
@@ -419,8 +424,9 @@ impl Attachment {
     ) -> Result<T, Stop> {
         let Waiter { role, aim, patience, position, look } = waiter;
         let mut verdict = |look: Look| {
-            match attempt(look) {
-                Err(Stop::NotNow) => {}
+            let (how, due) = self.survey(role, look);
+            match attempt(how) {
+                Err(Stop::NotNow) => self.surveyed(due),
                 done => return Some(done),
             }
             if look == Look::Glance || !self.is_over(role, aim) {

@@ -70,8 +70,10 @@ impl Bodies {
     pub fn new(segment: &Segment) -> Self {
         let header = segment.header();
         let between = |(second, last): (u64, u64)| second.saturating_mul(last).isqrt();
+        // Files are read for it, once a process.
+        let caches = if header.bodies > 0 { cache::sizes() } else { None };
         Self {
-            footprint: cache::sizes().map_or(FOOTPRINT, between).clamp(1 << 20, 32 << 20),
+            footprint: caches.map_or(FOOTPRINT, between).clamp(1 << 20, 32 << 20),
             retain: header.retain,
             count: header.bodies as usize,
             stride: header.body_stride,

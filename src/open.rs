@@ -2,7 +2,7 @@
 
 use crate::attachment::Attachment;
 use crate::error::{JoinError, OpenError};
-use crate::layout::Flavour;
+use crate::layout::{Flavour, MAX_LEN};
 use crate::message::{Message, Shape};
 use crate::options::Options;
 use crate::segment::{self, Address, Expected, Life, Replace, Segment};
@@ -281,8 +281,12 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     }
 
     fn expected() -> Result<Expected, OpenError> {
-        let wish = Options::new().max_len(crate::layout::MAX_LEN as usize).wish::<M>(K::FLAVOUR)?;
-        Ok(Expected { flavour: K::FLAVOUR, shape: wish.shape })
+        let shape = match Shape::of::<M>() {
+            Some(shape) if shape.fixed <= MAX_LEN => shape,
+            // What is wrong with it, who creates is told at more length.
+            _ => Options::new().max_len(MAX_LEN as usize).wish::<M>(K::FLAVOUR)?.shape,
+        };
+        Ok(Expected { flavour: K::FLAVOUR, shape })
     }
 
     pub(crate) fn attach(opened: Result<(Segment, Life), OpenError>) -> Result<Self, OpenError> {

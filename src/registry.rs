@@ -13,8 +13,9 @@
 //! a later holder. So a dead owner never writes again, which is all that recovery needs. A stopped process holds its byte
 //! and is alive; no timeout is ever taken for a death. Where the kernel cannot be asked, the answer is "alive".
 //!
-//! A verdict is asked for while others may be joining. A place is reused only after its new owner has removed the old one's
-//! name from every slot, and only then is the new generation written; so no slot ever names two lives of one place.
+//! A verdict is asked for while others may be joining. What still names a place's former owner names another generation, and
+//! so a dead one. Generations come round, but the first of a round is written only after the names of all before it were
+//! removed from every slot; so no slot ever names two lives of one place by one name.
 
 use crate::error::JoinError;
 use crate::layout::Participant;
@@ -23,6 +24,7 @@ use crate::os::{clock, futex, lock};
 use crate::owner::Owner;
 use crate::segment::{Life, Segment};
 use crate::sync::{AtomicU32, AtomicU64, Ordering::*, Private};
+use smallvec::SmallVec;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -61,19 +63,27 @@ pub struct Registry {
     me: Marker,
     /// The opening that holds this process's locks. Only touched under the fork table's lock, so never held across a fork.
     life: Mutex<Option<Life>>,
-    /// When each other participant was last seen alive, in coarse milliseconds plus one.
-    seen_alive: Vec<Private>,
+    /// What is known of each other participant.
+    seen: Vec<Seen>,
 }
+
+/// What was last seen of a place's owner.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When it was alive, in coarse milliseconds plus one.
+    alive: Private,
+    /// The bits of one that is dead, and [known](Registry::note) to be.
+    dead: Private,
+}
+
+/// Owners that are dead.
+pub type Dead = SmallVec<[Owner; 4]>;
 
 impl Registry {
     /// The view of a process that takes no part yet: it has the ring open, or, without a `life`, merely looks at it.
     pub fn new(segment: &Segment, life: Option<Life>) -> io::Result<Self> {
         let places = segment.header().participants;
-        Ok(Self {
-            me: Marker::new()?,
-            life: Mutex::new(life),
-            seen_alive: (0..places).map(|_| Private::default()).collect(),
-        })
+        Ok(Self { me: Marker::new()?, life: Mutex::new(life), seen: (0..places).map(|_| Seen::default()).collect() })
     }
 
     /// Who this process is now; zero when it has not joined, or was forked since.
@@ -83,7 +93,7 @@ impl Registry {
     }
 
     /// Takes on a role, joining first where this process has not. `fenced`: the ring does without membarrier.
-    /// `exclusive`: one holder at a time. `disown` removes the name of a place's former owners from every slot.
+    /// `exclusive`: one holder at a time. `disown` removes the names of a place's former owners from every slot.
     pub fn enter(
         &self,
         segment: &Segment,
@@ -95,9 +105,14 @@ impl Registry {
         let mut table = fork::exclusive();
         let mut life = self.life.lock().unwrap_or_else(PoisonError::into_inner);
         let life = self.revive(segment, &mut life, &mut table)?;
+        // Before anything is published: a sleeper's barrier must reach this process.
+        if !fenced && table.register_once(futex::register_for_barriers).is_err() {
+            return Err(JoinError::NoMembarrier);
+        }
+        let pid = table.pid()?;
         let Some(fd) = life.fd(&table) else { return Err(JoinError::System { errno: Errno::AGAIN }) };
         if self.me().load(Relaxed) == 0 {
-            let me = join(segment, fd, fenced, disown)?;
+            let me = join(segment, fd, pid, disown)?;
             self.me().store(me.bits(), Relaxed);
         }
         let me = Owner::from_bits(self.me().load(Relaxed));
@@ -199,14 +214,42 @@ impl Registry {
             return true;
         }
         let now = clock::coarse_ms() + 1;
-        if self.seen_alive[index].get() == now {
+        if self.seen[index].alive.get() == now {
             return true;
         }
         let alive = self.probe(segment, index);
         if alive {
-            self.seen_alive[index].set(now);
+            self.seen[index].alive.set(now);
         }
         alive
+    }
+
+    /// The owners who died and are not known to: whose names there may be in the slots. `None` if that means to ask the
+    /// kernel about more than `most` of them.
+    pub fn newly_dead(&self, segment: &Segment, most: u64) -> Option<Dead> {
+        let records = (0..).zip(segment.participants());
+        let owners = records.filter_map(|(index, record)| {
+            let generation = record.generation.load(Acquire);
+            (generation != 0 && !self.is_me(index as usize)).then(|| Owner::new(index, generation))
+        });
+        let is_known = |owner: &Owner| self.seen[owner.index() as usize].dead.get() == owner.bits();
+        let mut dead = Dead::new();
+        let mut asked = 0;
+        for owner in owners.filter(|owner| !is_known(owner)) {
+            asked += 1;
+            if asked > most {
+                return None;
+            }
+            if !self.is_alive(segment, owner.index() as usize) {
+                dead.push(owner);
+            }
+        }
+        Some(dead)
+    }
+
+    /// Notes that these are known to be dead, and named in no slot any more.
+    pub fn note(&self, dead: &Dead) {
+        dead.iter().for_each(|owner| self.seen[owner.index() as usize].dead.set(owner.bits()));
     }
 
     /// What the kernel says of another process's place, now.
@@ -264,38 +307,47 @@ fn present(segment: &Segment, role: Role) -> impl Iterator<Item = (usize, &Parti
 }
 
 /// Makes a place free. The caller has its byte.
+///
+/// Counted before and after: who is stopped in between has neither taken a dead owner's record from those who have not seen it
+/// yet, nor kept a verdict from being asked for again.
 fn clear(segment: &Segment, record: &Participant) {
+    let changes = &segment.control().presence.0.changes;
+    changes.fetch_add(1, AcqRel);
     record.senders.store(0, Relaxed);
     record.receivers.store(0, Relaxed);
     record.generation.store(0, Release);
-    segment.control().presence.0.changes.fetch_add(1, AcqRel);
+    changes.fetch_add(1, AcqRel);
 }
+
+/// After it comes 1 again. A name has eight bits for it, and 0 says that a place is free.
+const LAST_GENERATION: u32 = 255;
 
 /// Looks through the table so often before it is called full: a place may just be held by somebody who clears it.
 const LOOKS: u32 = 3;
 
 /// Finds a place in the table that no live process has, and takes it.
-fn join(segment: &Segment, fd: BorrowedFd<'_>, fenced: bool, disown: &mut dyn FnMut(u32)) -> Result<Owner, JoinError> {
-    // Before anything is published: a sleeper's barrier must reach this process.
-    if !fenced && futex::register_for_barriers().is_err() {
-        return Err(JoinError::NoMembarrier);
-    }
+fn join(segment: &Segment, fd: BorrowedFd<'_>, pid: u32, disown: &mut dyn FnMut(u32)) -> Result<Owner, JoinError> {
     let places = (0..LOOKS).flat_map(|_| (0..).zip(segment.participants()));
     for (index, record) in places {
         if !lock::try_exclusive(fd, lock::place(index))? {
             continue;
         }
         let last = record.last_generation.load(Acquire);
-        if last != 0 {
+        // It looks at every slot: milliseconds in a long ring, in which nobody may be named at all.
+        if last >= LAST_GENERATION {
             disown(index);
+        }
+        if record.generation.load(Acquire) != 0 {
+            // Of one who was killed: whom else the life would bring back, as long as that is another's.
+            clear(segment, record);
         }
         // Nobody else takes it without the place.
         if !lock::try_exclusive(fd, lock::participant(index))? {
             return Err(JoinError::System { errno: Errno::AGAIN });
         }
-        let generation = last % 255 + 1;
+        let generation = last % LAST_GENERATION + 1;
         record.last_generation.store(generation, Relaxed);
-        record.pid.store(fork::pid(), Relaxed);
+        record.pid.store(pid, Relaxed);
         record.senders.store(0, Relaxed);
         record.receivers.store(0, Relaxed);
         record.generation.store(generation, Release);

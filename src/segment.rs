@@ -9,12 +9,13 @@
 //!
 //! Everybody who has a ring open holds its lifetime byte shared. Whoever gets that byte exclusively is alone with it: the
 //! last one out, who removes the name, or a creator who finds a ring of which all are dead, and replaces it. An opener
-//! takes the byte first and then looks whether the name still leads to what it opened.
+//! takes the byte first and then opens the name once more: it has what it came for if both openings are of one file. (Two
+//! are needed anyway: one carries the locks, through the other they are looked at, and the memory is passed on.)
 
 use crate::error::OpenError;
 use crate::layout::{Control, FENCE, Flavour, Header, KEEP_OPEN, LINE, MAGIC, Participant, VERSION, Wish};
 use crate::message::Shape;
-use crate::os::file;
+use crate::os::file::{self, Identity};
 use crate::os::fork::{self, Kept, Table};
 use crate::os::lock;
 use crate::sync::AtomicU64;
@@ -118,11 +119,16 @@ pub struct Life {
 impl Life {
     /// Opens the segment a second time and takes its lifetime byte; `None` while somebody is removing it.
     pub fn begin(file: BorrowedFd<'_>, table: &mut MutexGuard<'static, Table>) -> io::Result<Option<Self>> {
-        let fd = fork::reopen(file)?;
+        Self::over(fork::reopen(file)?, table)
+    }
+
+    /// Takes the lifetime byte through an opening that nobody else has: made while the table was held, lest a forked child
+    /// keep it.
+    fn over(fd: OwnedFd, table: &mut MutexGuard<'static, Table>) -> io::Result<Option<Self>> {
         if !lock::try_shared(fd.as_fd(), lock::LIFETIME)? {
             return Ok(None);
         }
-        Ok(Some(Self { kept: Some(Kept::new(fd, table)) }))
+        Ok(Some(Self { kept: Some(Kept::new(fd, table)?) }))
     }
 
     /// The descriptor, unless this is a forked child's copy.
@@ -231,43 +237,51 @@ impl Segment {
 
     /// Opens the segment at an address.
     pub fn open(address: &Address, expected: &Expected) -> Result<(Self, Life), OpenError> {
-        let path = &address.path;
-        let patience = Instant::now() + Duration::from_secs(5);
+        let mut patience = None;
         loop {
-            let file = file::open(path).map_err(|error| address.refused(error))?;
-            let len = file::regular_len(file.as_fd())?;
-            let mut table = fork::exclusive();
-            let life = Life::begin(file.as_fd(), &mut table).map_err(|error| address.refused(error))?;
-            drop(table);
-            let Some(life) = life else {
+            let Some((life, identity)) = Self::enter(address)? else {
                 // Somebody is removing or replacing it this very moment.
-                if Instant::now() > patience {
+                let now = Instant::now();
+                if now > *patience.get_or_insert(now + Duration::from_secs(5)) {
                     return Err(address.already_exists());
                 }
                 std::thread::yield_now();
                 continue;
             };
-            match file::is_at(file.as_fd(), path) {
-                Ok(true) => {}
-                Ok(false) => {
-                    end(life);
-                    continue;
-                }
+            match Self::open_again(address, identity, expected) {
+                Ok(Some(segment)) => return Ok((segment, life)),
+                // The name leads elsewhere by now, or nowhere.
+                Ok(None) => end(life),
                 Err(error) => {
                     end(life);
-                    return Err(OpenError::Io(error));
+                    return Err(error);
                 }
             }
-            let opened = check(file.as_fd(), len, Some(expected))
-                .and_then(|header| Self::map(file, header, address.to_remove()));
-            return match opened {
-                Ok(segment) => Ok((segment, life)),
-                Err(error) => {
-                    end(life);
-                    Err(error)
-                }
-            };
         }
+    }
+
+    /// Takes the lifetime byte of what lies at an address, and says which file that is. `None`: somebody has it alone.
+    fn enter(address: &Address) -> Result<Option<(Life, Identity)>, OpenError> {
+        let mut table = fork::exclusive();
+        let fd = file::open(&address.path).map_err(|error| address.refused(error))?;
+        let (identity, _) = file::regular(fd.as_fd())?;
+        let life = Life::over(fd, &mut table).map_err(|error| address.refused(error))?;
+        Ok(life.map(|life| (life, identity)))
+    }
+
+    /// Opens what lies at an address if it is that file, whose lifetime byte the caller has.
+    fn open_again(address: &Address, identity: Identity, expected: &Expected) -> Result<Option<Self>, OpenError> {
+        let file = match file::open(&address.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(address.refused(error)),
+        };
+        let (found, len) = file::regular(file.as_fd())?;
+        if found != identity {
+            return Ok(None);
+        }
+        let header = check(file.as_fd(), len, Some(expected))?;
+        Self::map(file, header, address.to_remove()).map(Some)
     }
 
     /// Opens the segment behind a descriptor.
@@ -373,11 +387,13 @@ impl Segment {
             // First let go, then try for all of it: of two that leave together the later one succeeds.
             let alone =
                 lock::unlock(fd, lock::LIFETIME).is_ok() && lock::try_exclusive(fd, lock::LIFETIME).unwrap_or(false);
-            if alone && unwanted() && file::is_at(fd, path).unwrap_or(false) {
-                let _ = file::unlink(path);
+            if alone {
+                if unwanted() && file::is_at(fd, path).unwrap_or(false) {
+                    let _ = file::unlink(path);
+                }
+                // Not left to the close: a child that is just being spawned may have a copy of the descriptor until it execs.
+                let _ = lock::unlock(fd, lock::LIFETIME);
             }
-            // Not left to the close: a child that is just being spawned may have a copy of the descriptor until it execs.
-            let _ = lock::unlock(fd, lock::LIFETIME);
         }
         life.end(&mut table);
     }
@@ -453,7 +469,9 @@ fn fill(file: BorrowedFd<'_>, header: &Header, len: u64) -> Result<(), OpenError
         _ => OpenError::Io(error),
     });
     filled?;
-    file::set_len(file, len).map_err(|error| match error.kind() {
+    // What is allocated is as long as that already.
+    let sized = if len > header.dense_len() { file::set_len(file, len) } else { Ok(()) };
+    sized.map_err(|error| match error.kind() {
         io::ErrorKind::FileTooLarge => OpenError::InvalidInput {
             setter: "max_len",
             value: header.max_len.to_string(),

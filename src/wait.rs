@@ -26,6 +26,9 @@
 //! than a count, because a killed sleeper cannot uncount itself: it costs the next publisher one spurious wake, not a
 //! system call on every message for ever. A publisher may be killed between its publishing and its waking, so nobody
 //! sleeps longer than [`NAP`] without looking.
+//!
+//! Whoever wakes by himself and finds the word as he left it need not pass the barrier again: the bit has been set ever since the
+//! first one, so each publisher has either published before that or sees the bit, and the word is then another.
 
 use crate::sync::{AtomicU32, Ordering::*, Private, compiler_fence, fence, pause};
 use std::time::{Duration, Instant};
@@ -38,8 +41,9 @@ pub const CLOSED: u32 = 2;
 pub const FENCED: u32 = 4;
 const EPOCH: u32 = 8;
 
-/// The longest sleep without a look at the ring and at the peers.
-pub const NAP: Duration = Duration::from_millis(100);
+/// The longest sleep without a look at the ring and at the peers. A death is noticed that late, and half of a second is the
+/// most that anybody is promised.
+pub const NAP: Duration = Duration::from_millis(250);
 
 /// What putting a thread to sleep takes from the system.
 pub trait Sleep {
@@ -249,8 +253,8 @@ pub fn wait<T>(
         return Some(done);
     }
     let mut slept = false;
+    let mut expected = prepare(word, system);
     loop {
-        let expected = prepare(word, system);
         if let Some(done) = attempt(Look::Search) {
             return Some(done);
         }
@@ -276,6 +280,9 @@ pub fn wait<T>(
             return Some(done);
         }
         slept = true;
+        if word.load(Relaxed) != expected {
+            expected = prepare(word, system);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use ringmail::{Options, spsc as one};
 use std::time::{Duration, Instant};
 use support::{Process, Side, hear, name, role, say, wait_asleep, wait_for, watchdog};
 
-/// Long enough for any verdict that would come by itself: peers are probed every 100 ms.
-const A_WHILE: Duration = Duration::from_millis(400);
+/// Long enough for any verdict that would come by itself: peers are probed every 250 ms.
+const A_WHILE: Duration = Duration::from_millis(600);
 
 /// Runs `wait` on another thread, kills `peer` once somebody of `side` sleeps, and returns what came of the wait.
 fn killed_meanwhile<T: Send>(name: &str, side: Side, peer: &mut Process, wait: impl FnOnce() -> T + Send) -> T {

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::Duration;
 use support::{Process, fork, hear, name, path, role, say, wait_for, watchdog};
 
-/// Long enough for any verdict that would come by itself: peers are probed every 100 ms.
-const A_WHILE: Duration = Duration::from_millis(400);
+/// Long enough for any verdict that would come by itself: peers are probed every 250 ms.
+const A_WHILE: Duration = Duration::from_millis(600);
 
 both! {
     #[test]

@@ -4,7 +4,8 @@
 mod support;
 
 use ringmail::{Options, Recovered, Redelivery, Stats, mpmc, spsc};
-use support::{Process, hear, name, role, say, wait_for};
+use std::time::{Duration, Instant};
+use support::{Process, Side, hear, name, role, say, wait_asleep, wait_for};
 
 #[test]
 fn child() {
@@ -136,6 +137,50 @@ fn who_polls_finds_all_that_one_dead_held_once_it_found_some() {
         found > 0
     });
     assert_eq!(found, HELD);
+}
+
+/// Long after a receiver last found nothing, in a ring so long that it does not look at every slot again for no reason.
+#[test]
+fn a_sleeping_receiver_finds_what_one_holds_who_dies_late() {
+    let _watchdog = support::watchdog("a wait for a message of the dead");
+    let name = name("late");
+    let ring = mpmc::Ring::<u64>::create(&name, &Options::new().capacity(1 << 20)).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&7).unwrap();
+    let mut hoarder = Process::start("child", "hoarder", &[&name]);
+    assert_eq!(hoarder.expect("holds"), "1");
+    assert!(rx.recv_timeout(Duration::from_secs(2)).unwrap_err().is_timeout());
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            // Should this fail, it is before every slot is looked at for no reason.
+            rx.recv_timeout(support::WATCHDOG).map(|message| (*message, message.redelivered()))
+        });
+        wait_asleep(&name, Side::Receivers);
+        hoarder.kill();
+        let killed = Instant::now();
+        assert_eq!(waiting.join().unwrap().unwrap(), (7, 1));
+        println!("found after {:?}", killed.elapsed());
+    });
+}
+
+/// A place has 255 generations. When they come round, what still names an early one is not its new owner's.
+#[test]
+fn who_takes_a_place_after_many_does_not_keep_what_an_early_one_held() {
+    let name = name("round");
+    let options = Options::new().capacity(4).participants(2);
+    let ring = mpmc::Ring::<u64>::create(&name, &options).unwrap();
+    let tx = ring.sender().unwrap();
+    tx.send(&7).unwrap();
+    let mut hoarder = Process::start("child", "hoarder", &[&name]);
+    assert_eq!(hoarder.expect("holds"), "1");
+    hoarder.kill();
+    let join = || mpmc::Ring::<u64>::open(&name).unwrap().sender().unwrap();
+    // This process has the first of two places.
+    (1..255).for_each(|_| drop(join()));
+    let namesake = join();
+    let message = ring.receiver().unwrap().try_recv().map(|message| (*message, message.redelivered()));
+    assert_eq!(message.unwrap(), (7, 1));
+    drop(namesake);
 }
 
 #[test]

@@ -4,9 +4,10 @@
 mod support;
 
 use ringmail::{Options, mpmc as many};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use support::{Process, Side, hear, name, role, say, wait_asleep, watchdog};
+use support::{Process, Side, hear, name, role, say, wait_asleep, wait_for, watchdog};
 
 const EACH: u64 = 50_000;
 
@@ -214,6 +215,62 @@ fn an_idle_waiter_costs_next_to_nothing() {
         scope.spawn(|| share("a blocked sender", || assert!(full.send_timeout(&2, TIME).unwrap_err().is_timeout())));
     });
     drop(tx);
+}
+
+/// How often a thread of this process went to sleep so far.
+fn sleeps(thread: libc::pid_t) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// Where a file is mapped into this process: address and length.
+fn mapping_of(path: &str) -> (usize, usize) {
+    let inode = std::fs::metadata(path).unwrap().ino().to_string();
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    // Start-end, permissions, offset, device, inode.
+    let line = maps.lines().find(|line| line.split_whitespace().nth(4) == Some(&inode)).expect("it is mapped");
+    let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+    let [start, end] = [start, end].map(|address| usize::from_str_radix(address, 16).unwrap());
+    (start, end - start)
+}
+
+/// How many bytes of the mapping at an address this process has touched since it last forgot them.
+fn touched(start: usize) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut lines = maps.lines().skip_while(|line| !line.starts_with(&format!("{start:x}-")));
+    let rss = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+    1024 * rss.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap()
+}
+
+#[test]
+fn a_sleeper_looks_at_every_slot_only_while_there_is_reason_to() {
+    let _watchdog = watchdog("a wait in a long ring");
+    let name = name("long");
+    let ring = many::Ring::<u64>::create(&name, &Options::new().capacity(1 << 20)).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        // Should this fail, the receiver is not left waiting.
+        let tx = tx;
+        scope.spawn(move || {
+            // SAFETY: asks for a number.
+            tell.send(unsafe { libc::gettid() }).unwrap();
+            assert_eq!(*rx.recv().unwrap(), 1);
+        });
+        let thread = told.recv().unwrap();
+        wait_asleep(&name, Side::Receivers);
+        let (start, len) = mapping_of(&name.path());
+        assert!(len > 16 << 20);
+        wait_for("naps from which nearly nothing is looked at", || {
+            // SAFETY: the mapping is shared: its pages are those of the file, and come again when they are touched.
+            assert_eq!(unsafe { libc::madvise(start as *mut libc::c_void, len, libc::MADV_DONTNEED) }, 0);
+            let before = sleeps(thread);
+            wait_for("two naps", || sleeps(thread) >= before + 2);
+            touched(start) < len / 16
+        });
+        tx.send(&1).unwrap();
+    });
 }
 
 static SIGNALS: AtomicU32 = AtomicU32::new(0);

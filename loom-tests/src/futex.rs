@@ -1,12 +1,14 @@
 //! Sleeping under the model checker: a futex with one queue a word, and no time.
 //!
-//! Nobody ever wakes by himself, so a wake-up that is lost leaves a thread asleep for ever, and loom reports a deadlock. The
-//! product sleeps for a tenth of a second at most; that is for wakers that are killed, and must not hide a lost wake-up.
+//! Nobody ever wakes by himself, but where a scenario says so and as often as it says; so a wake-up that is lost leaves a thread asleep
+//! for ever, and loom reports a deadlock. The product sleeps for a quarter of a second at most; that is for wakers that are killed, and
+//! must not hide a lost wake-up.
 
 use crate::{Fault, Plan};
 use loom::thread::{Thread, current, park};
 use ringmail::sync::{AtomicU32, Ordering::*, fence};
 use ringmail::wait::{self, Look, Patience, Sleep, after_fence, after_publishing};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ struct Inner {
     word: AtomicU32,
     /// Not loom's: who queues and who wakes is settled by the accesses to the word alone.
     asleep: Mutex<Vec<Thread>>,
+    /// Sleeps that end by themselves, of those still to come. Not loom's either: one thread counts them.
+    naps: AtomicUsize,
     plan: Plan,
 }
 
@@ -32,6 +36,10 @@ impl Sleep for Event {
         // The kernel looks at the word with its queue locked, so that no waker comes between, and sees the last value, as
         // only a read-modify-write surely does. Under loom no thread runs between that and `park`.
         if word.fetch_or(0, Relaxed) == expected {
+            if self.0.naps.load(Relaxed) > 0 {
+                self.0.naps.fetch_sub(1, Relaxed);
+                return;
+            }
             self.0.asleep.lock().unwrap().push(current());
             park();
         }
@@ -49,7 +57,13 @@ impl Sleep for Event {
 impl Event {
     /// Nobody sleeps, and the stream is open.
     pub fn new(plan: &Plan) -> Self {
-        Self(Arc::new(Inner { word: AtomicU32::new(0), asleep: Mutex::default(), plan: plan.clone() }))
+        Self::napping(plan, 0)
+    }
+
+    /// As [`new`](Self::new), for one sleeper, who wakes by himself so many times.
+    pub fn napping(plan: &Plan, naps: usize) -> Self {
+        let naps = AtomicUsize::new(naps);
+        Self(Arc::new(Inner { word: AtomicU32::new(0), asleep: Mutex::default(), naps, plan: plan.clone() }))
     }
 
     /// Publishes something and wakes those who wait for it. Returns what was published, and whether the stream is closed.

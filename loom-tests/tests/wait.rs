@@ -36,6 +36,40 @@ fn sender_and_receiver_wake_each_other() {
     Plan::new(1).bound(3).holds(5000, ping);
 }
 
+/// A sender, and a receiver that wakes by himself before he is woken.
+fn nap(plan: &Plan) {
+    let ring = spsc::Handle::new(plan);
+    let filled = Event::napping(plan, 2);
+    let (mut tx, mut rx) = (ring.sender(), ring.receiver());
+    let to_receiver = filled.clone();
+    let sender = spawn(move || {
+        for value in 0..2 {
+            let slot = tx.producer.claim().unwrap();
+            tx.write(slot, value);
+            to_receiver.publish(|| tx.producer.commit(1));
+        }
+    });
+    let receiver = spawn(move || {
+        for value in 0..2 {
+            let (slot, position) = filled.wait(|_| rx.take());
+            assert_eq!(rx.read(slot), value);
+            rx.acknowledge(position);
+        }
+    });
+    sender.join().unwrap();
+    receiver.join().unwrap();
+}
+
+#[test]
+fn who_wakes_by_himself_is_woken_all_the_same() {
+    Plan::new(2).bound(3).holds(18_000, nap);
+}
+
+#[test]
+fn a_napper_without_barrier_is_caught() {
+    Plan::new(2).bound(3).fault(Fault::NoBarrier).fails("deadlock", nap);
+}
+
 #[test]
 fn a_sleeper_without_barrier_is_caught() {
     Plan::new(1).bound(3).fault(Fault::NoBarrier).fails("deadlock", ping);

@@ -3,6 +3,7 @@
 //! The same looks in the same order as those of a thread that goes to sleep ([`persist`](Attachment::persist)),
 //! except that it does not spin: a task that has nothing to do is not to keep others from what they have.
 
+use super::survey::Due;
 use super::{Aim, Attachment, opposite};
 use crate::error::Stop;
 use crate::layout::Flavour;
@@ -12,7 +13,7 @@ use crate::ring::mpmc::{Liveness, Shared as _};
 use crate::ring::spsc;
 use crate::ring::word::{Phase, Word};
 use crate::slots;
-use crate::sync::Ordering::*;
+use crate::sync::{Ordering::*, Private};
 use crate::wait::{self, Look, Sleep};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -33,7 +34,11 @@ impl Attachment {
     ) -> Poll<Result<T, Stop>> {
         let word = self.event_of(role);
         let expected = wait::prepare(word, &self.system);
-        let mut done = attempt(Look::Search);
+        let (how, due) = self.survey(role, Look::Search);
+        let mut done = attempt(how);
+        if matches!(done, Err(Stop::NotNow)) {
+            self.surveyed(due);
+        }
         if matches!(done, Err(Stop::NotNow)) && self.is_over(role, Aim::Message) {
             // Over, but the last word may have been said since the look: once more, after a barrier.
             self.system.barrier();
@@ -52,6 +57,24 @@ impl Attachment {
     }
 }
 
+impl Attachment {
+    /// Looks at every slot for a message, or for what a dead owner has.
+    fn finds_any(&self, due: Due) -> bool {
+        let found = (0..self.segment.header().capacity as usize).any(|index| {
+            let word = Word(self.slots.word(index).load(Acquire));
+            match word.phase() {
+                Phase::Ready => true,
+                Phase::Reading | Phase::Writing => self.is_dead(word.owner()),
+                Phase::Empty => false,
+            }
+        });
+        if !found {
+            self.surveyed(Some(due));
+        }
+        found
+    }
+}
+
 impl Watched for Attachment {
     /// Whether a message or a free slot is there which nobody said, because he was killed before he could, or which
     /// is a dead owner's. It may be somebody else's by the time that one looks.
@@ -64,9 +87,18 @@ impl Watched for Attachment {
                 let head = ring.sound(spsc::Shared::head(&self.slots).load(Acquire));
                 ring.distance(head, ring.sound(spsc::Shared::tail(&self.slots).load(Acquire))) < ring.capacity()
             }
-            (Flavour::Mpmc, Role::Receiver) => (0..self.segment.header().capacity as usize).map(word).any(|word| {
-                word.phase() == Phase::Ready || (word.phase() == Phase::Reading && self.is_dead(word.owner()))
-            }),
+            (Flavour::Mpmc, Role::Receiver) => {
+                let core = self.core();
+                let (ring, tail) = (core.positions(), core.tail());
+                let mut next = core.take_from(&Private::new(position));
+                let claimed = ring.distance(next, tail).min(ring.capacity());
+                let is_ready = (0..claimed).any(|_| {
+                    let word = word(ring.index(next));
+                    next = ring.next(next);
+                    word.phase() == Phase::Ready
+                });
+                is_ready || self.survey_due().is_some_and(|due| self.finds_any(due))
+            }
             (Flavour::Mpmc, Role::Sender) => {
                 let core = self.core();
                 let next = word(core.positions().index(core.tail()));

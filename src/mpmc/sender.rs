@@ -288,7 +288,7 @@ impl<M: Message + ?Sized> Sender<M> {
     }
 
     /// Claims a slot, in a ring that is not closed.
-    #[inline]
+    #[inline(always)]
     fn claim_open(&self, until: Until) -> Result<Claim, Stop> {
         if wait::is_closed(&self.end.core.shared().control().filled.0) {
             return Err(Stop::Disconnected);

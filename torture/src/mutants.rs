@@ -41,7 +41,7 @@ const LONG: [Mutant; 12] = [
 /// - `Unseen` takes two receivers and a sender, each stopped at one access, in one order of many. The explorer
 ///   finds it.
 /// - of `SkipFirst` no harm is known but a sender that sees a full ring once too often and looks again.
-/// - `WakeFirst` and `WakeOne` put off a wake-up by a nap of a tenth of a second at most, which any other message cuts
+/// - `WakeFirst` and `WakeOne` put off a wake-up by a nap of a quarter of a second at most, which any other message cuts
 ///   short. The loom models find their like.
 /// - `TrustTrimmer` takes a death between two accesses, and shows where no memory can be had: elsewhere the system
 ///   gives some to

@@ -79,21 +79,33 @@ pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
-/// Bytes of a regular file, or what it is instead.
-pub fn regular_len(fd: BorrowedFd<'_>) -> Result<u64, OpenError> {
+/// Which file it is, of all that there are while somebody has it open: device and number.
+pub type Identity = (u64, u64);
+
+fn identity(stat: &fs::Stat) -> Identity {
+    (stat.st_dev, stat.st_ino)
+}
+
+/// Which regular file that is, and its bytes; or what it is instead.
+pub fn regular(fd: BorrowedFd<'_>) -> Result<(Identity, u64), OpenError> {
     let stat = fs::fstat(fd).map_err(|error| OpenError::Io(error.into()))?;
     match fs::FileType::from_raw_mode(stat.st_mode) {
-        fs::FileType::RegularFile => Ok(stat.st_size as u64),
+        fs::FileType::RegularFile => Ok((identity(&stat), stat.st_size as u64)),
         fs::FileType::Directory => Err(OpenError::NotARing { found: "a directory" }),
         _ => Err(OpenError::NotARing { found: "not a regular file" }),
     }
+}
+
+/// Bytes of a regular file, or what it is instead.
+pub fn regular_len(fd: BorrowedFd<'_>) -> Result<u64, OpenError> {
+    regular(fd).map(|(_, len)| len)
 }
 
 /// Whether `path` still leads to this very file.
 pub fn is_at(fd: BorrowedFd<'_>, path: &Path) -> io::Result<bool> {
     let ours = fs::fstat(fd)?;
     match fs::lstat(path) {
-        Ok(there) => Ok(there.st_ino == ours.st_ino && there.st_dev == ours.st_dev),
+        Ok(there) => Ok(identity(&there) == identity(&ours)),
         Err(Errno::NOENT) => Ok(false),
         Err(error) => Err(error.into()),
     }
