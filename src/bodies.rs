@@ -26,7 +26,7 @@
 //! the other.
 
 use crate::error::Stop;
-use crate::layout::{Memory, PAGE, UNSURE};
+use crate::layout::{MAX_BODIES_LEN, Memory, PAGE, UNSURE};
 use crate::os::cache;
 use crate::owner::Owner;
 use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
@@ -122,6 +122,36 @@ impl Bodies {
     }
 }
 
+/// What a look at all bodies found.
+struct Found {
+    /// Bytes in bodies that nobody uses.
+    idle: u64,
+    /// Whether each body has what its watermark says.
+    is_sound: bool,
+}
+
+/// How many bytes are committed, as the shared word has it: in the low bits, and above them how often that changed, so that who
+/// looked while as much was given back as was committed does not take the word for unchanged.
+#[derive(Clone, Copy)]
+struct Counted(u64);
+
+impl Counted {
+    /// One change. More than all bodies may take.
+    const CHANGE: u64 = 2 * MAX_BODIES_LEN;
+
+    fn bytes(self) -> u64 {
+        self.0 % Self::CHANGE
+    }
+
+    /// The word after this one.
+    fn becomes(self, bytes: u64) -> Self {
+        let changes = (self.0 - self.bytes()).wrapping_add(Self::CHANGE);
+        Self(changes | bytes.min(Self::CHANGE - 1))
+    }
+}
+
+const _: () = assert!(Counted::CHANGE.is_power_of_two());
+
 /// A ring in which nobody is.
 struct Nobody;
 
@@ -153,6 +183,10 @@ impl<T: Tenancy> Access<'_, T> {
     pub fn obtain(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Result<usize, Stop> {
         let body = self.find(rotation, position, len, me);
         rotation.is_starved.set(body.is_none().into());
+        if body.is_none() {
+            // What was taken and left on the way, a look meanwhile took to be in use.
+            self.tidy_if_over(me);
+        }
         body.ok_or(Stop::NoSpace { needed: len })
     }
 
@@ -196,7 +230,7 @@ impl<T: Tenancy> Access<'_, T> {
         let claim = || self.pool.claim(rotation, (fitting, spare), position, self.tenancy);
         // There are more bodies than can be in use at once, unless many were left by those who died giving memory back.
         let body = claim().or_else(|| {
-            self.tidy(u64::MAX, me);
+            self.tidy(u64::MAX, u64::MAX, me);
             claim()
         })?;
         if let Some(body) = self.or_release(body, self.commit(body, len)) {
@@ -230,8 +264,8 @@ impl<T: Tenancy> Access<'_, T> {
     /// stays.
     fn make_room(&self, len: usize, me: Owner) -> bool {
         let lacks = (len as u64).saturating_sub(self.segment.available().unwrap_or(0));
-        let Some(goal) = self.look().checked_sub(lacks) else { return false };
-        self.tidy(goal, me);
+        let Some(goal) = self.look().idle.checked_sub(lacks) else { return false };
+        self.tidy(goal, goal, me);
         true
     }
 
@@ -280,7 +314,7 @@ impl<T: Tenancy> Access<'_, T> {
     /// Whether more is committed than stays when nobody uses it.
     #[inline]
     fn is_full(&self) -> bool {
-        self.memory().committed.load(Relaxed) > self.bodies.retain
+        Counted(self.memory().committed.load(Relaxed)).bytes() > self.bodies.retain
     }
 
     /// Whether more may be idle than stays.
@@ -318,12 +352,15 @@ impl<T: Tenancy> Access<'_, T> {
     }
 
     /// Gives back what is idle beyond what stays.
+    ///
+    /// A little more than that, so that it is not to be done again after the next message.
     pub fn tidy_idle(&self, me: Owner) {
-        self.tidy(self.bodies.retain, me);
+        let retain = self.bodies.retain;
+        self.tidy(retain, retain - retain / 8, me);
         fence(SeqCst);
         if self.is_over() {
             // Somebody left more meanwhile, and may not have got it because it was in hand here.
-            self.tidy(self.bodies.retain, me);
+            self.tidy(retain, retain - retain / 8, me);
         }
     }
 
@@ -333,10 +370,14 @@ impl<T: Tenancy> Access<'_, T> {
         self.idle.doubt();
     }
 
-    /// Gives back what bodies in nobody's use have, until no more than `goal` is idle; and clears up behind those who died
-    /// giving back. The last bodies first: the first are those that senders go round in.
-    fn tidy(&self, goal: u64, me: Owner) {
-        let mut over = self.look().saturating_sub(goal);
+    /// If more than `most` is idle, gives back what bodies in nobody's use have, until no more than `goal` is; and clears up
+    /// behind those who died giving back. The last bodies first: the first are those that senders go round in.
+    fn tidy(&self, most: u64, goal: u64, me: Owner) {
+        let found = self.look();
+        let mut over = if found.idle > most { found.idle.saturating_sub(goal) } else { 0 };
+        if over == 0 && found.is_sound {
+            return;
+        }
         for body in (0..self.bodies.count).rev() {
             let is_worth = (over > 0 && self.watermark(body) > 0) || self.is_unsure(body);
             if is_worth || self.pool.is_in_doubt(body, self.tenancy) {
@@ -384,7 +425,8 @@ impl<T: Tenancy> Access<'_, T> {
             return false;
         }
         // First the count, then the watermark: who dies in between leaves a count that is too high, and that is noticed.
-        let committed = self.memory().committed.fetch_add(want - have, Release).wrapping_add(want - have);
+        let more = Counted::CHANGE + (want - have);
+        let committed = Counted(self.memory().committed.fetch_add(more, Release).wrapping_add(more)).bytes();
         self.memory().high_water.fetch_max(committed, Relaxed);
         entry.committed.store(want | was_unsure, Release);
         if committed <= self.bodies.retain && self.is_due(LOOKED_AT) {
@@ -434,7 +476,8 @@ impl<T: Tenancy> Access<'_, T> {
             let counted = &self.memory().committed;
             let count = counted.load(Relaxed);
             // In vain if somebody else counts just now: then it is too high, which will be noticed.
-            let _ = counted.compare_exchange(count, count.saturating_sub(fewer), Relaxed, Relaxed);
+            let less = Counted(count).becomes(Counted(count).bytes().saturating_sub(fewer));
+            let _ = counted.compare_exchange(count, less.0, Relaxed, Relaxed);
         }
         if is_counted && !gone {
             self.idle.leave(fewer);
@@ -448,12 +491,12 @@ impl<T: Tenancy> Access<'_, T> {
         if gone { fewer } else { 0 }
     }
 
-    /// Looks at all bodies: puts right what is counted as committed and as idle. Returns how many bytes are idle.
-    fn look(&self) -> u64 {
+    /// Looks at all bodies: puts right what is counted as committed and as idle.
+    fn look(&self) -> Found {
         let memory = self.memory();
         let counted = memory.committed.load(Acquire);
         let look = self.idle.begin();
-        let (mut committed, mut idle, mut is_settled) = (0_u64, 0_u64, true);
+        let (mut committed, mut idle, mut is_settled, mut is_in_doubt) = (0_u64, 0_u64, true, false);
         for body in 0..self.bodies.count {
             let word = self.slots.body(body).committed.load(Acquire);
             let bytes = (word & !UNSURE).min(self.bodies.stride);
@@ -462,14 +505,16 @@ impl<T: Tenancy> Access<'_, T> {
             if bytes > 0 && !self.pool.is_taken(body, self.tenancy) {
                 idle = idle.saturating_add(bytes);
             }
+            is_in_doubt |= self.pool.is_in_doubt(body, self.tenancy);
         }
         self.bodies.looked.set(look.left());
         self.idle.end(look, idle);
-        if committed != counted && (is_settled || committed > counted) {
+        let before = Counted(counted);
+        if committed != before.bytes() && (is_settled || committed > before.bytes()) {
             // In vain if somebody commits or gives back just now: it will be noticed again.
-            let _ = memory.committed.compare_exchange(counted, committed, Relaxed, Relaxed);
+            let _ = memory.committed.compare_exchange(counted, before.becomes(committed).0, Relaxed, Relaxed);
         }
-        idle
+        Found { idle, is_sound: is_settled && !is_in_doubt }
     }
 
     /// Bytes of a body that are really there. Whatever somebody out of line wrote, nobody goes beyond the body's own range.

@@ -143,7 +143,8 @@ impl Options {
     }
 
     /// How many bytes of memory for long messages may lie idle, in nobody's use, once messages are acknowledged; what is beyond
-    /// goes back to the system at once. 256 MiB by default; 0 keeps none.
+    /// goes back to the system at once, and up to an eighth with it, lest every message brings the same again. 256 MiB by default; 0
+    /// keeps none.
     ///
     /// What messages in the ring take does not count, however much it is: an idle ring keeps so much, a busy one has as much more
     /// as its messages need. Memory that is kept is warm: a message written into it costs a copy, one that must first be given

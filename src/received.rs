@@ -245,7 +245,8 @@ impl<'a, M: Message + ?Sized, R: Run> Batch<'a, M, R> {
     /// are then read in vectors.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &M> {
-        Iter::new(&self.run)
+        // SAFETY: held by this guard; see `new`.
+        unsafe { Iter::new(&self.run) }
     }
 
     /// How many times the message at `place` was handed out before: as [`Received::redelivered`].

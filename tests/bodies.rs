@@ -196,7 +196,8 @@ both! {
                 assert!(*rx.recv().unwrap() == *message(number, 8 * MIB), "message {number} of lap {lap}");
             }
             let stats = ring.stats();
-            assert_eq!(stats.committed - dense, 1 << 20, "what is to be retained");
+            let stays = stats.committed - dense;
+            assert!((7 << 17..=1 << 20).contains(&stays), "{stays}: what is to be retained, or an eighth less");
             assert_eq!(stats.in_use, dense);
             assert!(memory(&ring) <= dense + (1 << 20));
         }

@@ -175,8 +175,8 @@ impl Hostile {
         // The first ones are those that are used.
         let body = if self.below(4) == 0 { self.below(bodies) } else { self.below(bodies.min(8)) };
         match self.below(8) {
-            // memory.committed, and the most there ever was.
-            0 => (CONTROL + 1024 + 8 * self.below(2), self.watermark()),
+            // What is counted: as committed, the most there ever was, given back, found by a look; and left.
+            0 => ([CONTROL + 1024 + 8 * self.below(4), CONTROL + 1152][self.below(2) as usize], self.watermark()),
             1..3 => (table + 16 * body, self.user()),
             3..6 => (table + 16 * body + 8, self.watermark()),
             _ => {

@@ -21,11 +21,11 @@ pub struct Iter<'a, M: ?Sized, R> {
 }
 
 impl<'a, M: Message + ?Sized, R: Run> Iter<'a, M, R> {
-    /// # Invariant
+    /// # Safety
     ///
     /// The messages of `run` are held for `'a`, as [`message::view`] wants them.
     #[inline]
-    pub fn new(run: &'a R) -> Self {
+    pub unsafe fn new(run: &'a R) -> Self {
         Self { run, place: 0, left: 0, next: std::ptr::null(), stride: 0, _messages: PhantomData }
     }
 
