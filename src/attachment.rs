@@ -290,6 +290,11 @@ impl Attachment {
                 wait::make_fenced(self.event_of(role));
             }
         }
+        if self.slots.have_bodies() {
+            // Whose place is taken may have left memory that it did not count. Said before that place is cleared, lest a joiner
+            // dies in between.
+            self.bodies().doubt();
+        }
         self.registry.enter(&self.segment, role, exclusive, !self.system.membarrier, &mut disown)
     }
 

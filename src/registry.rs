@@ -225,14 +225,14 @@ impl Registry {
     }
 
     /// The owners who died and are not known to: whose names there may be in the slots. `None` if that means to ask the
-    /// kernel about more than `most` of them.
-    pub fn newly_dead(&self, segment: &Segment, most: u64) -> Option<Dead> {
+    /// kernel about more than `most` of them. What is known is known as long as the count of `changes` stays.
+    pub fn newly_dead(&self, segment: &Segment, changes: u64, most: u64) -> Option<Dead> {
         let records = (0..).zip(segment.participants());
         let owners = records.filter_map(|(index, record)| {
             let generation = record.generation.load(Acquire);
             (generation != 0 && !self.is_me(index as usize)).then(|| Owner::new(index, generation))
         });
-        let is_known = |owner: &Owner| self.seen[owner.index() as usize].dead.get() == owner.bits();
+        let is_known = |owner: &Owner| self.seen[owner.index() as usize].dead.get() == at(changes, *owner);
         let mut dead = Dead::new();
         let mut asked = 0;
         for owner in owners.filter(|owner| !is_known(owner)) {
@@ -247,9 +247,9 @@ impl Registry {
         Some(dead)
     }
 
-    /// Notes that these are known to be dead, and named in no slot any more.
-    pub fn note(&self, dead: &Dead) {
-        dead.iter().for_each(|owner| self.seen[owner.index() as usize].dead.set(owner.bits()));
+    /// Notes that these are known to be dead, and named in no slot any more, at that count of changes.
+    pub fn note(&self, dead: &Dead, changes: u64) {
+        dead.iter().for_each(|owner| self.seen[owner.index() as usize].dead.set(at(changes, *owner)));
     }
 
     /// What the kernel says of another process's place, now.
@@ -291,6 +291,11 @@ impl Registry {
         }
         life.as_ref().ok_or(JoinError::System { errno: Errno::AGAIN })
     }
+}
+
+/// An owner's name at a count of changes: a name alone comes round.
+fn at(changes: u64, owner: Owner) -> u64 {
+    changes << 32 | owner.bits()
 }
 
 /// Error numbers that this module says itself.

@@ -7,7 +7,11 @@ use crate::layout::{self, Body, Control, Description, Flavour, Header};
 use crate::message::{self, Message};
 use crate::ring::{body, idle, mpmc, position::Positions, spsc};
 use crate::segment::Segment;
-use crate::sync::{AtomicU64, Ordering::Relaxed, point};
+use crate::sync::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+    point,
+};
 use std::ptr::NonNull;
 
 /// Bytes of a cache line.
@@ -412,7 +416,8 @@ impl mpmc::Shared for Slots {
             Aborted => &counters.aborted,
             Undone => &counters.undone,
         };
-        counter.fetch_add(1, Relaxed);
+        // Release, for what is counted after it was done: see `Core::reject`.
+        counter.fetch_add(1, Release);
         if self.have_bodies() && matches!(event, Reaped | Dropped) {
             // That ended the use of a body that nobody counts.
             idle::Idle::new(*self).doubt();

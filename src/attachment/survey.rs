@@ -9,11 +9,11 @@
 //! What is to be found names a dead owner. Whoever names himself in a slot has joined, so his record is in the table, until he
 //! leaves or somebody clears it, and both are counted ([`changes`](crate::layout::Presence::changes)), like the coming of his
 //! successor. While that count stays, the records are those of the last look, and a death is seen by asking the kernel about each,
-//! which costs a system call a peer. One who was known to be dead before a look that found nothing is named in no slot for good. A
-//! live receiver that rejects has counted that.
+//! which costs a system call a peer. One who was known to be dead before a look that found nothing is named in no slot
+//! while that count stays. (Later another may bear his name: generations come round.) A live receiver that rejects counts that when it is done.
 //!
-//! A count may run ahead of what it counts, by as long as its owner takes from one instruction to the next. So a look is
-//! repeated for [`SETTLES_MS`] after every change. That leaves who is stopped between two instructions, for longer, and
+//! The count of those who come and go may run ahead of what it counts, by as long as its owner takes from one instruction to the next.
+//! So looks are repeated until one is made [`SETTLES_MS`] after the change was seen. That leaves who is stopped between two instructions, for longer, and
 //! goes on; for his sake every slot is looked at from time to time anyway.
 
 use super::Attachment;
@@ -70,14 +70,14 @@ impl Attachment {
     pub(super) fn survey_due(&self) -> Option<Due> {
         let control = self.slots.control();
         let capacity = self.segment.header().capacity;
-        let changes = control.presence.0.changes.load(Acquire).into();
+        let changes = u64::from(control.presence.0.changes.load(Acquire));
         let rejected = control.counters.0.rejected.load(Acquire);
         let (last, now) = (&self.survey, clock::coarse_ms());
         let is_as_it_was = last.made.get() != 0
             && (last.changes.get(), last.rejected.get()) == (changes, rejected)
-            && now.saturating_sub(last.since.get()) >= SETTLES_MS
+            && last.made.get().saturating_sub(last.since.get()) >= SETTLES_MS
             && now.saturating_sub(last.made.get()) < (capacity / SLOTS_PER_MS).max(SETTLES_MS);
-        let dead = self.registry.newly_dead(&self.segment, capacity / SLOTS_PER_PEER);
+        let dead = self.registry.newly_dead(&self.segment, changes, capacity / SLOTS_PER_PEER);
         match dead {
             Some(dead) if is_as_it_was && dead.is_empty() => None,
             dead => Some(Due { changes, rejected, now, dead: dead.unwrap_or_default() }),
@@ -94,6 +94,6 @@ impl Attachment {
             last.since.set(due.now);
         }
         last.made.set(due.now);
-        self.registry.note(&due.dead);
+        self.registry.note(&due.dead, due.changes);
     }
 }

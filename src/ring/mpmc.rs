@@ -252,8 +252,9 @@ impl<S: Shared> Core<S> {
     /// Gives a message back, to be adopted by any receiver.
     pub fn reject(&self, taken: Taken) {
         let orphan = Word::reading(taken.lap, Owner::ORPHAN, taken.attempt as u32);
-        self.shared.count(Event::Rejected);
         self.shared.word(taken.index).store(orphan.0, Release);
+        // In this order: who finds it counted finds it there.
+        self.shared.count(Event::Rejected);
     }
 
     /// Whether the message sent into that slot in `lap` (its low 32 bits) is still in the ring: waiting, or held.

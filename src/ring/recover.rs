@@ -6,9 +6,9 @@
 //! # Why it holds
 //!
 //! Each transition is one compare-and-swap from the exact word that named the dead owner, so of several that try one wins,
-//! and a word that has moved on is left alone. A place in the table of participants is not given to anybody new while a
-//! slot still names its last owner, and names carry a generation, so the word that a verdict was about cannot come back
-//! with a live owner.
+//! and a word that has moved on is left alone. Names carry a generation, of which there are 255 for each place, and before the first
+//! comes round again every slot is cleared of that place's names. So the word that a verdict was about cannot come back with a
+//! live owner.
 //!
 //! The verdict itself must come from the kernel ([`Liveness`]). A timeout never proves a death.
 
