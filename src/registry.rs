@@ -72,7 +72,7 @@ pub struct Registry {
 struct Seen {
     /// When it was alive, in coarse milliseconds plus one.
     alive: Private,
-    /// The bits of one that is dead, and [known](Registry::note) to be.
+    /// One that is dead and [known](Registry::note) to be, and the count of changes at which it was.
     dead: Private,
 }
 

@@ -14,7 +14,7 @@ const EACH: u64 = 50_000;
 /// Nothing but sleeps: whoever misses does not spin.
 const SLEEPY: Options = Options::new().capacity(2).spin(Duration::ZERO);
 
-/// Sleeps that lasted as long as a nap at its longest: a wake-up that was lost, or a very busy machine.
+/// Sleeps that lasted longer than any wake-up takes: one that was lost, or a very busy machine.
 fn slow(since: Instant) -> u64 {
     u64::from(since.elapsed() > Duration::from_millis(90))
 }
