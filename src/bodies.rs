@@ -366,8 +366,8 @@ impl<T: Tenancy> Access<'_, T> {
 
     /// Takes the name of a place's former owner from all bodies, so that the place may be reused.
     pub fn disown(&self, index: u32) {
+        // What it names counts as idle before and after.
         self.pool.disown(index);
-        self.idle.doubt();
     }
 
     /// If more than `most` is idle, gives back what bodies in nobody's use have, until no more than `goal` is; and clears up

@@ -9,13 +9,13 @@ use crate::ring::{body, idle, mpmc, position::Positions, spsc};
 use crate::segment::Segment;
 use crate::sync::{
     AtomicU64,
-    Ordering::{Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release},
     point,
 };
 use std::ptr::NonNull;
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
+/// Bytes that change cores together. (Words are kept [twice as far](layout::LINE) apart.)
+const CACHE_LINE: usize = 64;
 
 /// Where everything of one mapped ring is.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,12 @@ impl Slots {
         unsafe { self.control.as_ref() }
     }
 
+    /// How many messages were ever rejected. Each of them is there to be found: it is counted when that is done.
+    #[inline]
+    pub fn rejected(&self) -> u64 {
+        self.control().counters.0.rejected.load(Acquire)
+    }
+
     /// Longest message in bytes.
     #[inline]
     pub fn max_len(&self) -> usize {
@@ -123,8 +129,8 @@ impl Slots {
     /// receiver's core while this line is filled.
     #[inline(always)]
     pub fn foresee_line<M: Message + ?Sized>(&self, payload: *const u8) {
-        if layout::bare_stride::<M>().is_some_and(|stride| stride <= LINE) {
-            own::<LINE>(payload);
+        if layout::bare_stride::<M>().is_some_and(|stride| stride <= CACHE_LINE) {
+            own::<CACHE_LINE>(payload);
         }
     }
 
@@ -133,13 +139,13 @@ impl Slots {
     #[inline(always)]
     pub fn foresee_run<M: Message + ?Sized>(&self, index: usize, count: usize) {
         if let Some(stride) = layout::bare_stride::<M>()
-            && stride <= LINE
+            && stride <= CACHE_LINE
         {
-            let next = self.payload(index).wrapping_add((count * stride).max(LINE));
+            let next = self.payload(index).wrapping_add((count * stride).max(CACHE_LINE));
             own::<0>(next);
-            own::<LINE>(next);
-            own::<{ 2 * LINE }>(next);
-            own::<{ 3 * LINE }>(next);
+            own::<CACHE_LINE>(next);
+            own::<{ 2 * CACHE_LINE }>(next);
+            own::<{ 3 * CACHE_LINE }>(next);
         }
     }
 

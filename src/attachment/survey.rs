@@ -68,10 +68,9 @@ impl Attachment {
 
     /// Whether every slot should be looked at. If nothing is found there, the caller says so.
     pub(super) fn survey_due(&self) -> Option<Due> {
-        let control = self.slots.control();
         let capacity = self.segment.header().capacity;
-        let changes = u64::from(control.presence.0.changes.load(Acquire));
-        let rejected = control.counters.0.rejected.load(Acquire);
+        let changes = u64::from(self.slots.control().presence.0.changes.load(Acquire));
+        let rejected = self.slots.rejected();
         let (last, now) = (&self.survey, clock::coarse_ms());
         let is_as_it_was = last.made.get() != 0
             && (last.changes.get(), last.rejected.get()) == (changes, rejected)

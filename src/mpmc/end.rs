@@ -7,11 +7,7 @@ use crate::owner::Owner;
 use crate::registry::Role;
 use crate::ring::mpmc::{Claim, Core, Miss, Taken};
 use crate::slots::Slots;
-use crate::sync::{
-    AtomicU64,
-    Ordering::{Acquire, Relaxed},
-    Private,
-};
+use crate::sync::{AtomicU64, Ordering::Relaxed, Private};
 use crate::wait::{self, Look, Patience, System};
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -166,7 +162,7 @@ impl End {
     fn take_slow(&self, me: Owner, until: Until) -> Result<Taken, Stop> {
         match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
             Err(Stop::NotNow) => {
-                let rejected = self.core.shared().control().counters.0.rejected.load(Acquire);
+                let rejected = self.core.shared().rejected();
                 let look = self.after_miss(until, rejected == self.rejected.get())?;
                 self.persist(Aim::Message, look, until, |look| self.take_or_search(me, look))
             }
@@ -177,7 +173,7 @@ impl End {
     /// Takes the next message; if there is none, and it is time to or something was rejected, one of the dead's.
     pub(super) fn take_or_search(&self, me: Owner, look: Look) -> Result<Taken, Stop> {
         let result = self.core.take(&self.cursor, me, &*self.attachment);
-        let rejected = self.core.shared().control().counters.0.rejected.load(Acquire);
+        let rejected = self.core.shared().rejected();
         if result != Err(Miss::NotNow) || (look == Look::Glance && rejected == self.rejected.get()) {
             return stopped(result);
         }

@@ -18,27 +18,30 @@ pub const OURS_TOO: RGBColor = RGBColor(0xE8, 0x7B, 0x1C);
 /// The limit that the machine sets.
 pub const LIMIT: RGBColor = RGBColor(0x8A, 0x90, 0x98);
 
+/// What contestants are drawn in whose names begin so: the first that does.
+const COLORS: &[(&str, RGBColor)] = &[
+    ("ringmail mpmc", OURS_TOO),
+    ("ringmail", OURS),
+    ("bare", LIMIT),
+    ("memcpy", LIMIT),
+    ("shaq", RGBColor(0x1F, 0x6F, 0xB4)),
+    ("iceoryx2", RGBColor(0x2A, 0x8C, 0x5A)),
+    ("ringfire", RGBColor(0x7A, 0x4F, 0xB5)),
+    ("cloudtoid", RGBColor(0x0E, 0x8F, 0x9E)),
+    ("ipmpsc", RGBColor(0x8C, 0x5A, 0x2B)),
+    ("ipc-channel", RGBColor(0xB0, 0x3F, 0x8E)),
+    ("pipe", RGBColor(0x5B, 0x65, 0x70)),
+    ("Unix", RGBColor(0x9A, 0x8A, 0x2A)),
+    ("kanal", RGBColor(0x3D, 0x9B, 0xD8)),
+    ("crossbeam", RGBColor(0x4B, 0x5B, 0xC4)),
+    ("ArrayQueue", RGBColor(0x7F, 0x8F, 0xE0)),
+    ("rtrb", RGBColor(0x3B, 0x7A, 0x3B)),
+    ("disruptor", RGBColor(0xA8, 0x6A, 0x1D)),
+];
+
 /// What a contestant is drawn in, the same in every picture.
 pub fn color(contestant: &str) -> RGBColor {
-    match contestant {
-        name if name.starts_with("ringmail mpmc") => OURS_TOO,
-        name if name.starts_with("ringmail") => OURS,
-        name if name.starts_with("bare") || name.starts_with("memcpy") => LIMIT,
-        name if name.starts_with("shaq") => RGBColor(0x1F, 0x6F, 0xB4),
-        name if name.starts_with("iceoryx2") => RGBColor(0x2A, 0x8C, 0x5A),
-        name if name.starts_with("ringfire") => RGBColor(0x7A, 0x4F, 0xB5),
-        name if name.starts_with("cloudtoid") => RGBColor(0x0E, 0x8F, 0x9E),
-        name if name.starts_with("ipmpsc") => RGBColor(0x8C, 0x5A, 0x2B),
-        name if name.starts_with("ipc-channel") => RGBColor(0xB0, 0x3F, 0x8E),
-        name if name.starts_with("pipe") => RGBColor(0x5B, 0x65, 0x70),
-        name if name.starts_with("Unix") => RGBColor(0x9A, 0x8A, 0x2A),
-        name if name.starts_with("kanal") => RGBColor(0x3D, 0x9B, 0xD8),
-        name if name.starts_with("crossbeam") => RGBColor(0x4B, 0x5B, 0xC4),
-        name if name.starts_with("ArrayQueue") => RGBColor(0x7F, 0x8F, 0xE0),
-        name if name.starts_with("rtrb") => RGBColor(0x3B, 0x7A, 0x3B),
-        name if name.starts_with("disruptor") => RGBColor(0xA8, 0x6A, 0x1D),
-        _ => INK,
-    }
+    COLORS.iter().find(|(name, _)| contestant.starts_with(name)).map_or(INK, |&(_, color)| color)
 }
 
 /// Which side of its place a text stands on.
