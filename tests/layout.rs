@@ -160,7 +160,9 @@ fn long_messages_have_bodies() {
         [1 << 47 | 65536, 65536],
         "committed to bodies, by one change; the most there was"
     );
-    assert_eq!([2064, 2072, 2176].map(|at| bytes.u64(at)), [0; 3], "given back, the last look, left");
+    // Who joins may have taken a dead one's place: the first says that more may be idle than was counted, the second that it still may.
+    let doubt = (2_u64 << 50).wrapping_neg() - 1;
+    assert_eq!([2064, 2072, 2176].map(|at| bytes.u64(at)), [0, doubt, 0], "given back, the last look, left");
     drop(rx.recv().unwrap());
     assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
     assert_eq!(Bytes::of(&name).u64(2176), 65536, "left: what the body of the acknowledged message has");
