@@ -146,6 +146,7 @@ impl<M: Message + ?Sized, L: Lent> DerefMut for Loan<'_, M, L> {
 }
 
 impl<M: Message + ?Sized, L: Lent> Drop for Loan<'_, M, L> {
+    #[inline]
     fn drop(&mut self) {
         self.lent.abort();
     }

@@ -23,6 +23,14 @@ pub trait Hold: Sized {
     fn acknowledge(self);
     /// Gives the message back, to be received again.
     fn reject(self);
+    /// Does the one or, in a panic, the other.
+    ///
+    /// What drops a guard should be small enough that the compiler puts it into the caller's loop: a guard that is handed to
+    /// it lies in memory, and so does all that the guard borrows.
+    #[inline(always)]
+    fn release(self) {
+        if std::thread::panicking() { self.reject() } else { self.acknowledge() }
+    }
     /// How often it was handed out before.
     fn redelivered(&self) -> u32;
     /// Keeps the mapping and the membership instead of borrowing the receiver.
@@ -158,12 +166,7 @@ impl<M: Message + ?Sized, H: Hold> Drop for Received<'_, M, H> {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: taken once, since a guard is dropped once.
-        let hold = unsafe { ManuallyDrop::take(&mut self.hold) };
-        if std::thread::panicking() {
-            hold.reject();
-        } else {
-            hold.acknowledge();
-        }
+        unsafe { ManuallyDrop::take(&mut self.hold) }.release();
     }
 }
 
@@ -188,6 +191,11 @@ pub trait Run {
     fn acknowledge(&mut self);
     /// Gives all back.
     fn reject(&mut self);
+    /// Does the one or, in a panic, the other: as [`Hold::release`].
+    #[inline(always)]
+    fn release(&mut self) {
+        if std::thread::panicking() { self.reject() } else { self.acknowledge() }
+    }
 }
 
 /// Several messages, in place and in order. Dropping the batch acknowledges all of them; if a panic drops it, all are
@@ -270,13 +278,9 @@ impl<'a, M: Message + ?Sized, R: Run> Batch<'a, M, R> {
 }
 
 impl<M: Message + ?Sized, R: Run> Drop for Batch<'_, M, R> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.run.reject();
-        } else {
-            self.run.acknowledge();
-        }
+        self.run.release();
     }
 }
 

@@ -17,6 +17,7 @@
 //! A sender or receiver that takes over carries on where its predecessor stopped: a message that was being filled is
 //! forgotten, one that was received and not acknowledged is [received again](Received::redelivered).
 
+mod desk;
 mod draft;
 mod end;
 mod held;
@@ -83,8 +84,7 @@ impl<M: Message + ?Sized> Ring<M> {
     ///
     /// [`JoinError::RoleTaken`] while a live process has it, also this one; [`JoinError::TooManyParticipants`].
     pub fn sender(&self) -> Result<Sender<M>, JoinError> {
-        let end = End::enter(&self.attachment, Role::Sender)?;
-        Ok(Sender::new(end))
+        Ok(Sender::new(End::enter(&self.attachment, Role::Sender)?))
     }
 
     /// The receiver.
@@ -93,7 +93,6 @@ impl<M: Message + ?Sized> Ring<M> {
     ///
     /// As for [`sender`](Self::sender).
     pub fn receiver(&self) -> Result<Receiver<M>, JoinError> {
-        let end = End::enter(&self.attachment, Role::Receiver)?;
-        Ok(Receiver::new(end))
+        Ok(Receiver::new(End::enter(&self.attachment, Role::Receiver)?))
     }
 }

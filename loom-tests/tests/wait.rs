@@ -3,6 +3,7 @@
 #![cfg(loom)]
 
 use loom::thread::spawn;
+use ringmail::ring::spsc::is_acknowledged;
 use ringmail::wait::Look;
 use ringmail_loom_tests::futex::Event;
 use ringmail_loom_tests::{Fault, Plan, message, mpmc, settle, spsc};
@@ -210,7 +211,7 @@ fn close_spsc(plan: &Plan) {
         let slot = tx.producer.claim().unwrap();
         tx.write(slot, 0);
         let ((), closed) = to_receiver.publish(|| tx.producer.commit(1));
-        !closed || ignore || tx.producer.is_acknowledged(tx.producer.tail())
+        !closed || ignore || is_acknowledged(tx.producer.shared(), tx.producer.tail())
     });
     let receiver = spawn(move || {
         let next = || filled.wait_open(|| rx.receive());

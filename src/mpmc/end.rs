@@ -114,6 +114,16 @@ impl End {
         }
     }
 
+    /// Gives back a message that was received as `me`. (By single numbers: a guard would lie in memory for it.)
+    #[cold]
+    #[inline(never)]
+    pub(super) fn reject(&self, me: u64, index: usize, attempt: u64, lap: u64) {
+        if !self.is_inherited(me) {
+            self.core.reject(Taken { index, attempt, lap });
+            self.filled();
+        }
+    }
+
     /// After a commit, for the receivers. Returns whether the ring is closed.
     #[inline(always)]
     pub(super) fn filled(&self) -> bool {

@@ -31,13 +31,10 @@ impl<M: Message + ?Sized> Hold for Held<'_, M> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn reject(self) {
-        if !self.receiver.is_inherited(self.me) {
-            self.receiver.core.reject(self.taken);
-            self.receiver.filled();
-        }
+        let Taken { index, attempt, lap } = self.taken;
+        self.receiver.reject(self.me, index, attempt, lap);
     }
 
     #[inline]

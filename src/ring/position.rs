@@ -72,10 +72,10 @@ impl Positions {
         (position & !self.mask).wrapping_add(self.capacity)
     }
 
-    /// The first position of the lap after the one that ends at `lap_end`.
-    #[inline]
-    pub const fn after_lap(&self, lap_end: u64) -> u64 {
-        lap_end.wrapping_sub(self.capacity).wrapping_add(self.one_lap())
+    /// The first position of the lap after the one that ends at `lap_end`, and where that ends.
+    #[inline(always)]
+    pub const fn begin_lap(&self, lap_end: u64) -> (u64, u64) {
+        lap_after(lap_end, self.capacity, self.one_lap())
     }
 
     /// How many positions `to` lies after `from`.
@@ -103,6 +103,17 @@ impl Positions {
         }
     }
 
+    /// The position `steps` before this one; at most a lap.
+    #[inline]
+    pub const fn retreat(&self, position: u64, steps: u64) -> u64 {
+        let index = position & self.mask;
+        if index >= steps {
+            position.wrapping_sub(steps)
+        } else {
+            (self.lap(position).wrapping_sub(1) << self.shift) | (index + self.capacity - steps)
+        }
+    }
+
     /// Whether `number` is a position, and from none to one lap after `from`.
     #[inline]
     pub const fn is_within_lap(&self, from: u64, number: u64) -> bool {
@@ -120,4 +131,11 @@ impl Positions {
     pub const fn is_valid(&self, position: u64) -> bool {
         position & self.mask < self.capacity
     }
+}
+
+/// As [`Positions::begin_lap`]. (By single numbers: a reference would keep the position of a handle in memory.)
+#[cold]
+#[inline(never)]
+const fn lap_after(lap_end: u64, capacity: u64, one_lap: u64) -> (u64, u64) {
+    (lap_end.wrapping_sub(capacity).wrapping_add(one_lap), lap_end.wrapping_add(one_lap))
 }

@@ -18,6 +18,10 @@
 //! Each side keeps a copy of the other's position and reads the shared one only when the ring seems full or empty, so a
 //! cache line moves once a run rather than once a message. Both copies are one comparison away: the sender keeps the
 //! position at which the ring *would* be full (`limit`, the other's head plus a lap).
+//!
+//! What changes of an end is a handful of numbers ([`Sending`], [`Receiving`]) that travel by value: so a loop over messages keeps
+//! them in registers, and a message is two stores, itself and the position. Nothing that is called in that loop may have a
+//! reference to an end; what is seldom done goes on from a copy of its place, and gives the new one back.
 
 use super::position::Positions;
 use crate::sync::{AtomicU64, Ordering::*};
@@ -32,11 +36,9 @@ pub trait Shared {
     fn taken(&self) -> &AtomicU64;
 }
 
-/// The sender's end.
-#[derive(Clone, Debug)]
-pub struct Producer<S> {
-    shared: S,
-    ring: Positions,
+/// Where the sender is: all of its end that changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
     /// The shared `tail`, which nobody else writes.
     tail: u64,
     /// Where its lap ends.
@@ -47,30 +49,69 @@ pub struct Producer<S> {
     ended: bool,
 }
 
+/// The sender's end.
+#[derive(Clone, Debug)]
+pub struct Producer<S> {
+    shared: S,
+    ring: Positions,
+    at: Sending,
+}
+
 impl<S: Shared> Producer<S> {
     /// Takes the role over from whoever had it: reads its own position, guesses nothing.
     pub fn resume(shared: S, ring: Positions) -> Self {
         let tail = ring.sound(shared.tail().load(Acquire));
-        Self { shared, ring, tail, lap_end: ring.lap_end(tail), limit: tail, ended: false }
+        let at = Sending { tail, lap_end: ring.lap_end(tail), limit: tail, ended: false };
+        Self { shared, ring, at }
+    }
+
+    /// The end that was [at](Self::at) some place, elsewhere.
+    #[inline]
+    pub fn going_on(shared: S, ring: Positions, at: Sending) -> Self {
+        Self { shared, ring, at }
+    }
+
+    /// Where it is.
+    #[inline]
+    pub fn at(&self) -> Sending {
+        self.at
+    }
+
+    /// Goes on from there.
+    #[inline]
+    pub fn go_on(&mut self, at: Sending) {
+        self.at = at;
+    }
+
+    /// Where the shared words are.
+    #[inline]
+    pub fn shared(&self) -> &S {
+        &self.shared
+    }
+
+    /// The position arithmetic.
+    #[inline]
+    pub fn ring(&self) -> Positions {
+        self.ring
     }
 
     /// The slot for the next message, or `None` when the ring is full.
     #[inline]
     pub fn claim(&mut self) -> Option<usize> {
-        if self.tail == self.limit && !self.refresh() {
+        if self.at.tail == self.at.limit && !self.refresh() {
             return None;
         }
-        Some(self.ring.index(self.tail))
+        Some(self.ring.index(self.at.tail))
     }
 
     /// How many messages fit now, looking at the shared head only if fewer than `wanted` are known to.
     #[inline]
     pub fn room(&mut self, wanted: u64) -> u64 {
-        let known = self.ring.distance(self.tail, self.limit);
+        let known = self.ring.distance(self.at.tail, self.at.limit);
         if known >= wanted || !self.refresh() {
             return known;
         }
-        self.ring.distance(self.tail, self.limit)
+        self.ring.distance(self.at.tail, self.at.limit)
     }
 
     /// The position of the first message that the receiver has not taken, as far as this side knows, if so many wait for it. (What
@@ -84,14 +125,14 @@ impl<S: Shared> Producer<S> {
             return None;
         }
         let taken = self.ring.sound(self.shared.taken().load(Relaxed));
-        let waiting = self.ring.distance(taken, self.tail).min(unacknowledged);
-        (waiting >= many).then(|| self.ring.advance(self.limit, unacknowledged - waiting))
+        let waiting = self.ring.distance(taken, self.at.tail).min(unacknowledged);
+        (waiting >= many).then(|| self.ring.advance(self.at.limit, unacknowledged - waiting))
     }
 
     /// The slot of the message `ahead` places after the next one, within the room.
     #[inline]
     pub fn slot(&self, ahead: u64) -> usize {
-        self.ring.index(self.ring.advance(self.tail, ahead))
+        self.ring.index(self.ring.advance(self.at.tail, ahead))
     }
 
     /// Commits the message in the claimed slot. `position` is [`tail`](Self::tail), which a caller that has just written
@@ -101,31 +142,23 @@ impl<S: Shared> Producer<S> {
         let mut next = position.wrapping_add(1);
         // A branch, predicted away: each position is computed from the last, and that chain is what bounds a side that finds
         // its cache lines at hand.
-        if next == self.lap_end {
-            next = self.begin_lap();
+        if next == self.at.lap_end {
+            (next, self.at.lap_end) = self.ring.begin_lap(next);
         }
         self.publish(next);
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn begin_lap(&mut self) -> u64 {
-        let next = self.ring.after_lap(self.lap_end);
-        self.lap_end = self.ring.lap_end(next);
-        next
     }
 
     /// Commits the next `count` messages, which lie in the slots from the claimed one on. `count` is within the room.
     #[inline]
     pub fn commit(&mut self, count: u64) {
-        let tail = self.ring.advance(self.tail, count);
-        self.lap_end = self.ring.lap_end(tail);
+        let tail = self.ring.advance(self.at.tail, count);
+        self.at.lap_end = self.ring.lap_end(tail);
         self.publish(tail);
     }
 
     #[inline]
     fn publish(&mut self, tail: u64) {
-        self.tail = tail;
+        self.at.tail = tail;
         self.shared.tail().store(tail, Release);
     }
 
@@ -133,41 +166,34 @@ impl<S: Shared> Producer<S> {
     /// room that a caller was told of stays.
     #[inline]
     fn refresh(&mut self) -> bool {
-        if self.ended {
+        if self.at.ended {
             return false;
         }
         let head = self.shared.head().load(Acquire);
         let limit = head.wrapping_add(self.ring.one_lap());
-        let known = self.limit.wrapping_sub(self.tail);
-        if self.ring.is_within_lap(self.tail, limit) && limit.wrapping_sub(self.tail) > known {
-            self.limit = limit;
+        let known = self.at.limit.wrapping_sub(self.at.tail);
+        if self.ring.is_within_lap(self.at.tail, limit) && limit.wrapping_sub(self.at.tail) > known {
+            self.at.limit = limit;
         }
-        self.tail != self.limit
+        self.at.tail != self.at.limit
     }
 
     /// Makes every further [`claim`](Self::claim) fail: the stream has ended.
     pub fn end(&mut self) {
-        self.limit = self.tail;
-        self.ended = true;
+        self.at.limit = self.at.tail;
+        self.at.ended = true;
     }
 
     /// Position after the last committed message.
     #[inline]
     pub fn tail(&self) -> u64 {
-        self.tail
-    }
-
-    /// Whether everything before `position` is acknowledged.
-    pub fn is_acknowledged(&self, position: u64) -> bool {
-        self.shared.head().load(Acquire) >= position
+        self.at.tail
     }
 }
 
-/// The receiver's end.
-#[derive(Clone, Debug)]
-pub struct Consumer<S> {
-    shared: S,
-    ring: Positions,
+/// Where the receiver is: all of its end that changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Receiving {
     /// Position of the next message to be handed out.
     next: u64,
     /// Where its lap ends.
@@ -178,43 +204,82 @@ pub struct Consumer<S> {
     again: u64,
 }
 
+/// The receiver's end.
+#[derive(Clone, Debug)]
+pub struct Consumer<S> {
+    shared: S,
+    ring: Positions,
+    at: Receiving,
+}
+
 impl<S: Shared> Consumer<S> {
     /// Takes the role over from whoever had it: the first message not acknowledged is the next.
     pub fn resume(shared: S, ring: Positions) -> Self {
         let next = ring.sound(shared.head().load(Acquire));
         let taken = shared.taken().load(Acquire);
         let again = if ring.is_within_lap(next, taken) { taken } else { next };
-        Self { shared, ring, next, lap_end: ring.lap_end(next), limit: next, again }
+        let at = Receiving { next, lap_end: ring.lap_end(next), limit: next, again };
+        Self { shared, ring, at }
+    }
+
+    /// The end that was [at](Self::at) some place, elsewhere.
+    #[inline]
+    pub fn going_on(shared: S, ring: Positions, at: Receiving) -> Self {
+        Self { shared, ring, at }
+    }
+
+    /// Where it is.
+    #[inline]
+    pub fn at(&self) -> Receiving {
+        self.at
+    }
+
+    /// Goes on from there.
+    #[inline]
+    pub fn go_on(&mut self, at: Receiving) {
+        self.at = at;
+    }
+
+    /// Where the shared words are.
+    #[inline]
+    pub fn shared(&self) -> &S {
+        &self.shared
+    }
+
+    /// The position arithmetic.
+    #[inline]
+    pub fn ring(&self) -> Positions {
+        self.ring
     }
 
     /// The slot of the next message, or `None` when the ring is empty.
     #[inline]
     pub fn peek(&mut self) -> Option<usize> {
-        if self.next == self.limit && !self.refresh() {
+        if self.at.next == self.at.limit && !self.refresh() {
             return None;
         }
-        Some(self.ring.index(self.next))
+        Some(self.ring.index(self.at.next))
     }
 
     /// The slot of the next message, if it is known without a look at the shared tail.
     #[inline]
     pub fn peek_known(&self) -> Option<usize> {
-        (self.next != self.limit).then(|| self.ring.index(self.next))
+        (self.at.next != self.at.limit).then(|| self.ring.index(self.at.next))
     }
 
     /// Makes the next message unknown, so that whoever asks must look.
     pub fn forget(&mut self) {
-        self.limit = self.next;
+        self.at.limit = self.at.next;
     }
 
     /// How many messages are waiting, looking at the shared tail only if fewer than `wanted` are known to.
     #[inline]
     pub fn backlog(&mut self, wanted: u64) -> u64 {
-        let known = self.ring.distance(self.next, self.limit);
+        let known = self.ring.distance(self.at.next, self.at.limit);
         if known >= wanted || !self.refresh() {
             return known;
         }
-        self.ring.distance(self.next, self.limit)
+        self.ring.distance(self.at.next, self.at.limit)
     }
 
     /// Hands out the next `count` messages, of which none was handed out before: they stay the receiver's until
@@ -224,63 +289,63 @@ impl<S: Shared> Consumer<S> {
         if count == 1 {
             self.step();
         } else {
-            self.next = self.ring.advance(self.next, count);
-            self.lap_end = self.ring.lap_end(self.next);
+            self.at.next = self.ring.advance(self.at.next, count);
+            self.at.lap_end = self.ring.lap_end(self.at.next);
         }
-        self.shared.taken().store(self.next, Relaxed);
-        self.next
+        self.shared.taken().store(self.at.next, Relaxed);
+        self.at.next
     }
 
     /// Hands out the next message, which a predecessor [was handed](Self::is_again). The shared note of what was handed out
     /// stays as it is, so that the next successor knows too. Returns the position after it.
     pub fn take_again(&mut self) -> u64 {
         self.step();
-        self.next
+        self.at.next
     }
 
     /// One position further.
     #[inline]
     fn step(&mut self) {
-        self.next = self.next.wrapping_add(1);
-        if self.next == self.lap_end {
-            self.begin_lap();
+        self.at.next = self.at.next.wrapping_add(1);
+        if self.at.next == self.at.lap_end {
+            (self.at.next, self.at.lap_end) = self.ring.begin_lap(self.at.next);
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn begin_lap(&mut self) {
-        self.next = self.ring.after_lap(self.lap_end);
-        self.lap_end = self.ring.lap_end(self.next);
     }
 
     /// Hands out and acknowledges the next message in one step: it was copied already.
     #[inline]
     pub fn pass(&mut self) {
         self.step();
-        acknowledge(&self.shared, self.next);
+        acknowledge(&self.shared, self.at.next);
     }
 
     /// Whether the next message was handed out before.
     #[inline]
     pub fn is_again(&self) -> bool {
-        self.next < self.again
+        self.at.next < self.at.again
+    }
+
+    /// Messages before this position were handed out by a predecessor.
+    #[inline]
+    pub fn again(&self) -> u64 {
+        self.at.again
     }
 
     /// Position of the next message to be handed out.
+    #[inline]
     pub fn position(&self) -> u64 {
-        self.next
+        self.at.next
     }
 
     /// Looks at the shared tail. A tail that is not within a lap ahead of the head, or goes back, is corrupt and changes nothing.
     #[inline]
     fn refresh(&mut self) -> bool {
         let tail = self.shared.tail().load(Acquire);
-        let known = self.limit.wrapping_sub(self.next);
-        if self.ring.is_within_lap(self.next, tail) && tail.wrapping_sub(self.next) > known {
-            self.limit = tail;
+        let known = self.at.limit.wrapping_sub(self.at.next);
+        if self.ring.is_within_lap(self.at.next, tail) && tail.wrapping_sub(self.at.next) > known {
+            self.at.limit = tail;
         }
-        self.next != self.limit
+        self.at.next != self.at.limit
     }
 }
 
@@ -293,6 +358,11 @@ pub fn is_current(position: u64, head: u64, end: Option<u64>) -> bool {
         Some(end) => ahead < end.wrapping_sub(head) & MASK,
         None => ahead <= MASK / 2,
     }
+}
+
+/// Whether everything before `position` is acknowledged.
+pub fn is_acknowledged(shared: &impl Shared, position: u64) -> bool {
+    shared.head().load(Acquire) >= position
 }
 
 /// Acknowledges every message before `position`: for the receiver, and for what it handed out.

@@ -26,7 +26,6 @@ struct Page {
     start: NonNull<u8>,
     len: usize,
     filled: usize,
-    index: usize,
     place: Place,
 }
 
@@ -46,7 +45,7 @@ impl Draft {
 
     /// The longest message that lies with its slot.
     pub(crate) fn inline_len(&self) -> usize {
-        self.sender.end.slots.inline_len().min(self.max_len())
+        self.sender.slots().inline_len().min(self.max_len())
     }
 
     /// Whether a message is begun. One that was begun before this process was forked is the parent's, and forgotten.
@@ -60,16 +59,16 @@ impl Draft {
 
     /// Whether the sender came through a fork and has not been used since.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.sender.end.is_inherited()
+        self.sender.is_inherited()
     }
 
     /// Begins a message of up to `len` bytes. Blocks while the ring is full. One that was begun is forgotten.
     pub(crate) fn begin(&mut self, len: usize) -> Result<(), Stop> {
         self.forget();
-        let (index, start, place) = self.sender.claim_place(len, Until::Forever)?;
+        let (start, place) = self.sender.claim_place(len, Until::Forever)?;
         // SAFETY: within the mapping, which does not start at zero.
         let start = unsafe { NonNull::new_unchecked(start) };
-        self.page = Some(Page { start, len, filled: 0, index, place });
+        self.page = Some(Page { start, len, filled: 0, place });
         Ok(())
     }
 
@@ -115,7 +114,7 @@ impl Draft {
     /// Sends the message as far as it is filled, if one is begun. Never blocks.
     pub(crate) fn commit(&mut self) -> Result<(), Stop> {
         match self.page.take() {
-            Some(page) => self.sender.slot(page.index, page.place).commit(page.filled),
+            Some(page) => self.sender.slot(page.place).commit(page.filled),
             None => Ok(()),
         }
     }
@@ -128,7 +127,7 @@ impl Draft {
 
     fn forget(&mut self) {
         if let Some(page) = self.page.take() {
-            self.sender.slot(page.index, page.place).abort();
+            self.sender.slot(page.place).abort();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::attachment::{Aim, Attachment, Until, Waiter};
 use crate::error::{JoinError, Stop};
+use crate::os::fork::Marker;
 use crate::owner::Owner;
 use crate::registry::Role;
 use crate::ring::position::Positions;
@@ -15,15 +16,43 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One handle's end of the ring, sending or receiving.
+/// Whether a handle may do what it does for most messages, as one word says that the kernel wipes in a forked child.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pass(NonNull<AtomicU64>);
+
+// SAFETY: the word belongs to the end, and whoever has a pass keeps that.
+unsafe impl Send for Pass {}
+// SAFETY: as above; all access is atomic.
+unsafe impl Sync for Pass {}
+
+impl Pass {
+    /// Whether it may. If not, the handle came through a fork, or somebody [took it away](Self::give).
+    #[inline(always)]
+    pub(super) fn is_good(self) -> bool {
+        self.word().load(Relaxed) != 0
+    }
+
+    /// Allows it, or not.
+    pub(super) fn give(self, is_good: bool) {
+        self.word().store(is_good.into(), Relaxed);
+    }
+
+    #[inline(always)]
+    fn word(&self) -> &AtomicU64 {
+        // SAFETY: the end lives.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+/// One handle's end of the ring, sending or receiving: all of it that a message does not need.
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) slots: Slots,
     pub(super) ring: Positions,
-    /// Who this handle acts as; not what `marker` says, in a forked child.
-    pub(super) me: u64,
-    pub(super) marker: NonNull<AtomicU64>,
     pub(super) system: System,
+    /// Who this handle acts as; not what the registry says, in a forked child.
+    pub(super) me: u64,
+    marker: Marker,
     pub(super) role: Role,
     pub(super) misses: Private,
     pub(super) patience: Patience,
@@ -33,20 +62,19 @@ pub(super) struct End {
     _not_sync: PhantomData<Cell<()>>,
 }
 
-// SAFETY: `marker` points into `attachment`, which is shared and outlives it; all else is plain numbers.
-unsafe impl Send for End {}
-
 impl End {
     pub(super) fn enter(attachment: &Arc<Attachment>, role: Role) -> Result<Self, JoinError> {
+        let marker = Marker::new()?;
         let me = attachment.enter(role)?;
+        marker.number().store(1, Relaxed);
         let tenure = Arc::new(Tenure { attachment: Arc::clone(attachment), role, me });
         let header = attachment.segment().header();
         Ok(Self {
             slots: attachment.slots(),
             ring: slots::positions(header),
-            me: me.bits(),
-            marker: NonNull::from(attachment.registry().me()),
             system: attachment.system(),
+            me: me.bits(),
+            marker,
             role,
             misses: Private::new(0),
             patience: Patience::new(header.spin_ns.into()),
@@ -56,11 +84,14 @@ impl End {
         })
     }
 
+    /// What says whether this handle may do what it does for most messages.
+    pub(super) fn pass(&self) -> Pass {
+        Pass(NonNull::from(self.marker.number()))
+    }
+
     /// Whether this handle came through a fork, so that the role is not this process's.
-    #[inline]
     pub(super) fn is_inherited(&self) -> bool {
-        // SAFETY: points into `self.attachment`.
-        unsafe { self.marker.as_ref() }.load(Relaxed) != self.me
+        self.attachment.registry().me().load(Relaxed) != self.me
     }
 
     /// Takes the role on in a forked child. While the parent has it, waits a while: it may be about to drop its copy.
@@ -71,9 +102,10 @@ impl End {
         loop {
             match self.attachment.enter(self.role) {
                 Ok(me) => {
-                    self.me = me.bits();
                     let attachment = Arc::clone(&self.attachment);
                     self.tenure = Arc::new(Tenure { attachment, role: self.role, me });
+                    self.me = me.bits();
+                    self.pass().give(true);
                     return Ok(());
                 }
                 Err(error) => {
@@ -97,16 +129,16 @@ impl End {
         Waiter { role: self.role, aim, patience: &self.patience, position, look }
     }
 
-    /// After a commit, for the receiver. Returns whether the ring is closed.
+    /// After a commit, for the receiver. Returns whether the ring is closed. (`slots` are its own, at hand.)
     #[inline(always)]
-    pub(super) fn filled(&self) -> bool {
-        wait::after_publishing(&self.slots.control().filled.0, &self.system)
+    pub(super) fn filled(&self, slots: &Slots) -> bool {
+        wait::after_publishing(&slots.control().filled.0, &self.system)
     }
 
     /// After an acknowledgement, for the sender.
     #[inline(always)]
-    pub(super) fn freed(&self) {
-        wait::after_publishing(&self.slots.control().freed.0, &self.system);
+    pub(super) fn freed(&self, slots: &Slots) {
+        wait::after_publishing(&slots.control().freed.0, &self.system);
     }
 }
 

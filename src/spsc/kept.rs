@@ -8,7 +8,6 @@ use super::Receiver;
 use super::held::Held;
 use crate::attachment::Until;
 use crate::error::Stop;
-use crate::ledger::Handed;
 use crate::message;
 use crate::received::Hold;
 use std::marker::PhantomData;
@@ -18,7 +17,7 @@ use std::ptr::NonNull;
 #[derive(Debug)]
 pub(crate) struct Kept {
     receiver: Receiver<[u8]>,
-    message: Option<(NonNull<[u8]>, Handed)>,
+    message: Option<NonNull<[u8]>>,
 }
 
 // SAFETY: the pointer leads into the ring, which the receiver keeps mapped wherever it goes, and is used through it
@@ -33,7 +32,7 @@ impl Kept {
     /// The message that is held, if one is. One that was held before this process was forked is the parent's.
     #[inline]
     pub(crate) fn message(&self) -> Option<&[u8]> {
-        let (message, _) = self.message.filter(|_| !self.is_inherited())?;
+        let message = self.message.filter(|_| !self.is_inherited())?;
         // SAFETY: held, so nobody who follows the protocol writes it before it is released, which takes `self`
         // exclusively.
         Some(unsafe { message.as_ref() })
@@ -41,24 +40,24 @@ impl Kept {
 
     /// Whether the receiver came through a fork and has not been used since.
     pub(crate) fn is_inherited(&self) -> bool {
-        self.receiver.desk.end.is_inherited()
+        self.receiver.desk.is_inherited()
     }
 
     /// Receives the next message. Blocks until there is one. One that is held is acknowledged.
     pub(crate) fn receive(&mut self) -> Result<(), Stop> {
         self.acknowledge();
-        let (handed, index) = self.receiver.desk.next(Until::Forever)?;
-        let slots = &self.receiver.desk.end.slots;
+        let index = self.receiver.desk.next(Until::Forever)?;
+        let slots = self.receiver.desk.slots();
         let (start, len) = slots.message::<[u8]>(index, slots.payload(index));
         // SAFETY: the message is the receiver's until it is released, and bytes need no alignment.
         let message = len.and_then(|len| unsafe { message::view::<[u8]>(start, len) });
         match message {
             Some(message) => {
-                self.message = Some((NonNull::from(message), handed));
+                self.message = Some(NonNull::from(message));
                 Ok(())
             }
             None => {
-                self.hold(handed).acknowledge();
+                self.hold().acknowledge();
                 Err(Stop::Corrupt)
             }
         }
@@ -67,15 +66,15 @@ impl Kept {
     /// Acknowledges the message that is held.
     #[inline]
     pub(crate) fn acknowledge(&mut self) {
-        if let Some((_, handed)) = self.message.take() {
-            self.hold(handed).acknowledge();
+        if self.message.take().is_some() {
+            self.hold().acknowledge();
         }
     }
 
     /// Gives the message that is held back, to be received again.
     pub(crate) fn give_back(&mut self) {
-        if let Some((_, handed)) = self.message.take() {
-            self.hold(handed).reject();
+        if self.message.take().is_some() {
+            self.hold().reject();
         }
     }
 
@@ -86,7 +85,7 @@ impl Kept {
     }
 
     #[inline]
-    fn hold(&mut self, handed: Handed) -> Held<'_, [u8]> {
-        Held { desk: &mut self.receiver.desk, handed, _message: PhantomData }
+    fn hold(&mut self) -> Held<'_, [u8]> {
+        Held { desk: &mut self.receiver.desk, _message: PhantomData }
     }
 }

@@ -3,7 +3,6 @@
 use super::{Batch, Loan, Received, Receiver, Sender};
 use crate::attachment::Until;
 use crate::error::{RecvError, SendError, Stop};
-use crate::ledger::Handed;
 use crate::message::{self, Message};
 use crate::reactor::Waiting;
 use crate::registry::Role;
@@ -24,8 +23,8 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// role, at once.
     pub async fn recv_async(&mut self) -> Result<Received<'_, M>, RecvError> {
         let mut waiting = Waiting::new();
-        let next = poll_fn(|context| self.poll_next(context, &mut waiting)).await?;
-        Ok(self.hand_out(next)?)
+        let index = poll_fn(|context| self.poll_next(context, &mut waiting)).await?;
+        Ok(self.hand_out(index)?)
     }
 
     /// The next messages, up to `max` (at least 1) of them, as many as are waiting, without a thread that waits for
@@ -36,8 +35,8 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// As for [`recv`](Self::recv).
     pub async fn recv_many_async(&mut self, max: usize) -> Result<Batch<'_, M>, RecvError> {
         let mut waiting = Waiting::new();
-        let (first, _) = poll_fn(|context| self.poll_next(context, &mut waiting)).await?;
-        Ok(self.run_from(first, max))
+        poll_fn(|context| self.poll_next(context, &mut waiting)).await?;
+        Ok(self.run_of(max))
     }
 
     /// The next message, or a place among those who are woken when there may be one: what
@@ -54,11 +53,11 @@ impl<M: Message + ?Sized> Receiver<M> {
         self.poll_next(context, waiting).map(|next| Ok(self.hand_out(next?)?))
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>, waiting: &mut Waiting) -> Poll<Result<(Handed, usize), Stop>> {
+    fn poll_next(&mut self, context: &mut Context<'_>, waiting: &mut Waiting) -> Poll<Result<usize, Stop>> {
         let desk = &mut self.desk;
         match desk.next(Until::Now) {
             Err(Stop::NotNow) => {
-                let attachment = Arc::clone(&desk.end.attachment);
+                let attachment = Arc::clone(&desk.end().attachment);
                 let at = (Role::Receiver, desk.consumer.position());
                 attachment.poll(at, waiting, context, |_| desk.next(Until::Now))
             }
@@ -141,10 +140,10 @@ impl<M: Message + ?Sized> Sender<M> {
         len: usize,
         context: &mut Context<'_>,
         waiting: &mut Waiting,
-    ) -> Poll<Result<(usize, *mut u8, Place), Stop>> {
+    ) -> Poll<Result<(*mut u8, Place), Stop>> {
         match self.claim_place(len, Until::Now) {
             Err(Stop::NotNow) => {
-                let attachment = Arc::clone(&self.end.attachment);
+                let attachment = Arc::clone(self.attachment());
                 attachment.poll((Role::Sender, 0), waiting, context, |_| self.claim_place(len, Until::Now))
             }
             done => {
@@ -154,8 +153,8 @@ impl<M: Message + ?Sized> Sender<M> {
         }
     }
 
-    fn lend_at(&mut self, len: usize, (index, start, place): (usize, *mut u8, Place)) -> Result<Loan<'_, M>, Stop> {
-        let slot = self.slot(index, place);
+    fn lend_at(&mut self, len: usize, (start, place): (*mut u8, Place)) -> Result<Loan<'_, M>, Stop> {
+        let slot = self.slot(place);
         // SAFETY: the slot is the sender's, and there is room for `len` bytes at `start`, aligned for `M`.
         unsafe { Loan::new(start, len, slot) }
     }

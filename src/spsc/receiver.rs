@@ -1,11 +1,11 @@
 //! The receiving side.
 
+use super::desk::Desk;
 use super::end::{End, backlog};
-use super::held::{Desk, Held, HeldRun};
+use super::held::{Held, HeldRun};
 use super::{Batch, OwnedReceived, Received};
 use crate::attachment::Until;
 use crate::error::*;
-use crate::ledger::Handed;
 use crate::message::Message;
 use crate::received;
 use std::fmt;
@@ -157,17 +157,17 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     /// Slots of the ring.
     pub fn capacity(&self) -> usize {
-        self.desk.end.ring.capacity() as usize
+        self.desk.consumer.ring().capacity() as usize
     }
 
     /// Longest message in bytes.
     pub fn max_len(&self) -> usize {
-        self.desk.end.slots.max_len()
+        self.desk.slots().max_len()
     }
 
     /// Messages sent and not acknowledged, held ones included. If the sender lives, they may have become more.
     pub fn len(&self) -> usize {
-        backlog(&self.desk.end)
+        backlog(self.desk.end())
     }
 
     /// Whether every message is acknowledged. If it says so, the sender may change that at once.
@@ -180,7 +180,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     where
         M: Sized,
     {
-        if self.desk.end.slots.have_bodies_for::<M>() {
+        if self.desk.slots().have_bodies_for::<M>() {
             return received::copy(self.get(until)?);
         }
         // SAFETY: `index` is a slot of this ring.
@@ -190,29 +190,32 @@ impl<M: Message + ?Sized> Receiver<M> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn pull_slow(&mut self, until: Until) -> Result<M, Stop>
     where
         M: Sized,
     {
-        // (Not by `get`, which would look again.)
-        let next = self.desk.next_slow(until)?;
-        received::copy(self.hand_out(next)?)
+        // (Not by `get`, which would look again; and not by a guard, which would be handed to somebody.)
+        let index = self.desk.next_slow(until)?;
+        let slots = self.desk.slots();
+        // SAFETY: `index` is a slot of this ring.
+        let value = unsafe { slots.read::<M>(slots.bare_payload::<M>(index)) };
+        self.desk.settle::<M>();
+        Ok(value)
     }
 
     #[inline(always)]
     fn get(&mut self, until: Until) -> Result<Received<'_, M>, Stop> {
-        let next = self.desk.next(until)?;
-        self.hand_out(next)
+        let index = self.desk.next(until)?;
+        self.hand_out(index)
     }
 
     /// What the desk has handed out, as its guard.
     #[inline(always)]
-    pub(super) fn hand_out(&mut self, (handed, index): (Handed, usize)) -> Result<Received<'_, M>, Stop> {
-        let slots = &self.desk.end.slots;
+    pub(super) fn hand_out(&mut self, index: usize) -> Result<Received<'_, M>, Stop> {
+        let slots = self.desk.slots();
         let (start, len) = slots.message::<M>(index, slots.bare_payload::<M>(index));
-        let held = Held { desk: &mut self.desk, handed, _message: PhantomData };
+        let held = Held { desk: &mut self.desk, _message: PhantomData };
         // SAFETY: the message is the receiver's until `held` is released, and aligned for `M`.
         let message = unsafe { Received::new(start, len, held) };
         message.ok_or(Stop::Corrupt)
@@ -220,26 +223,26 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     #[inline]
     fn get_many(&mut self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
-        let (first, _) = self.desk.next(until)?;
-        Ok(self.run_from(first, max))
+        self.desk.next(until)?;
+        Ok(self.run_of(max))
     }
 
     /// The message that was handed out, and those that wait after it.
     #[inline(always)]
-    pub(super) fn run_from(&mut self, first: Handed, max: usize) -> Batch<'_, M> {
+    pub(super) fn run_of(&mut self, max: usize) -> Batch<'_, M> {
         let desk = &mut self.desk;
-        let mut end = first.end;
+        let start = desk.last_start();
         let mut count = 1;
         // What came out of line comes alone.
-        let most = (max as u64).min(desk.end.ring.capacity());
-        if most > 1 && first.redelivered == 0 && !desk.is_tangled() {
+        let most = (max as u64).min(desk.consumer.ring().capacity());
+        if most > 1 && desk.is_in_order() {
             let more = desk.consumer.backlog(most - 1).min(most - 1);
             if more > 0 {
-                end = desk.consumer.take(more);
+                desk.consumer.take(more);
                 count += more as usize;
             }
         }
-        let run = HeldRun { desk, first, end, count, _message: PhantomData };
+        let run = HeldRun { desk, start, count, _message: PhantomData };
         // SAFETY: the messages are the receiver's until the run is released, and aligned for `M`.
         unsafe { Batch::new(run) }
     }

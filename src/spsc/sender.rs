@@ -1,21 +1,22 @@
 //! The sending side.
 
 use super::Loan;
-use super::end::{End, backlog};
-use crate::attachment::{Aim, Until};
+use super::end::{End, Pass, backlog};
+use crate::attachment::{Aim, Attachment, Until};
 use crate::error::*;
 use crate::loan::Lent;
 use crate::message::{self, Message};
 use crate::pace::Pace;
 use crate::registry::Role;
 use crate::ring::body::Rotation;
-use crate::ring::spsc::Producer;
+use crate::ring::spsc::{Producer, Sending, is_acknowledged};
 use crate::slots::{Place, Slots};
 use crate::sync::{Mutant, mutant};
 use crate::wait::Look;
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use zerocopy::KnownLayout;
 
@@ -24,19 +25,116 @@ use zerocopy::KnownLayout;
 /// Dropping it ends the stream, unless another takes the role first: the receiver gets what was sent, then `Disconnected`.
 #[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
-    pub(super) end: End,
     producer: Producer<Slots>,
+    pass: Pass,
+    /// All that a message does not need. (Elsewhere, so that nothing that is called has a reference to the rest: see `ring::spsc`.)
+    back: Box<Back>,
+    _message: PhantomData<fn(&M)>,
+}
+
+/// What a sender seldom needs.
+#[derive(Debug)]
+struct Back {
+    end: End,
     /// Which bodies it goes round in.
     rotation: Rotation,
     /// How it waited for the receiver to take long messages.
     pace: Pace,
-    _message: PhantomData<fn(&M)>,
+}
+
+impl Back {
+    /// The end of a sender that is there.
+    fn producer(&self, at: Sending) -> Producer<Slots> {
+        Producer::going_on(self.end.slots, self.end.ring, at)
+    }
+
+    /// The next slot, for whoever has looked in vain.
+    #[cold]
+    #[inline(never)]
+    fn claim(&mut self, at: Sending, until: Until) -> (Sending, Result<usize, Stop>) {
+        let mut producer = self.producer(at);
+        let claimed = self.claim_by(&mut producer, until);
+        (producer.at(), claimed)
+    }
+
+    fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
+        let is_inherited = self.end.is_inherited();
+        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, !is_inherited)?;
+        if is_inherited {
+            self.end.join(until)?;
+            *producer = resume(&self.end);
+        }
+        let end = &self.end;
+        if end.attachment.is_closed() {
+            return Err(Stop::Disconnected);
+        }
+        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
+        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
+    }
+
+    /// The next slot, and the body for what is too long for it: that one.
+    #[cold]
+    #[inline(never)]
+    fn claim_long(&mut self, at: Sending, len: usize, until: Until) -> (Sending, Result<usize, Stop>) {
+        let mut producer = self.producer(at);
+        let claimed = self.claim_long_by(&mut producer, len, until);
+        (producer.at(), claimed)
+    }
+
+    fn claim_long_by(&mut self, producer: &mut Producer<Slots>, len: usize, until: Until) -> Result<usize, Stop> {
+        let max = self.end.slots.max_len();
+        if len > max {
+            return Err(Stop::TooLarge { len, max });
+        }
+        self.end.attachment.keep_pace(&self.pace, len, until, |most| producer.waiting(most));
+        if self.end.is_inherited() || producer.claim().is_none() {
+            self.claim_by(producer, until)?;
+        }
+        self.end.attachment.body_at(&self.rotation, producer.tail(), len)
+    }
+
+    /// A message committed into a closed ring, before `tail`: received all the same, or not, but no further one will be.
+    #[cold]
+    #[inline(never)]
+    fn after_close(&self, tail: u64) -> Result<(), Stop> {
+        if is_acknowledged(&self.end.slots, tail) { Ok(()) } else { Err(Stop::Disconnected) }
+    }
+
+    /// Blocks until every message before `tail` is acknowledged.
+    fn wait_acked(&self, tail: u64, timeout: Option<Duration>) -> Result<(), Stop> {
+        let until = timeout.map_or(Until::Forever, Until::timeout);
+        let end = &self.end;
+        let acked = |_| if is_acknowledged(&end.slots, tail) { Ok(()) } else { Err(Stop::NotNow) };
+        match acked(Look::Glance) {
+            Err(Stop::NotNow) => {
+                end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)
+            }
+            done => done,
+        }
+    }
 }
 
 impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn new(end: End) -> Self {
-        let producer = resume(&end);
-        Self { producer, end, rotation: Rotation::default(), pace: Pace::default(), _message: PhantomData }
+        let (producer, pass) = (resume(&end), end.pass());
+        let back = Box::new(Back { end, rotation: Rotation::default(), pace: Pace::default() });
+        Self { producer, pass, back, _message: PhantomData }
+    }
+
+    /// The slots of the ring.
+    #[inline(always)]
+    pub(super) fn slots(&self) -> &Slots {
+        self.producer.shared()
+    }
+
+    /// Whether it came through a fork and has not been used since.
+    pub(super) fn is_inherited(&self) -> bool {
+        self.back.end.is_inherited()
+    }
+
+    /// What this process has of the ring.
+    pub(super) fn attachment(&self) -> &Arc<Attachment> {
+        &self.back.end.attachment
     }
 
     /// Sends a copy of `message`. Blocks while the ring is full; and, where many long messages wait already and receivers are quick, for
@@ -104,7 +202,7 @@ impl<M: Message + ?Sized> Sender<M> {
             let more = messages.size_hint().0;
             let room = self.room(more).map_err(fail(sent))?;
             let run = room.min((more as u64).saturating_add(1)) as usize;
-            self.end.slots.foresee_run::<M>(self.producer.slot(0), run);
+            self.slots().foresee_run::<M>(self.producer.slot(0), run);
             let (filled, long) = self.fill(first, &mut messages, room);
             if filled > 0 {
                 self.publish(filled).map_err(fail(sent))?;
@@ -131,7 +229,7 @@ impl<M: Message + ?Sized> Sender<M> {
     where
         M: Sized,
     {
-        if self.end.slots.have_bodies_for::<M>() {
+        if self.slots().have_bodies_for::<M>() {
             return self.send_many(messages).map(|_| ());
         }
         let mut sent = 0;
@@ -139,11 +237,11 @@ impl<M: Message + ?Sized> Sender<M> {
             let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
             let room = self.room(messages.len() - sent - 1).map_err(fail)?;
             let index = self.producer.slot(0);
-            let to_lap = self.end.ring.capacity() as usize - index;
+            let to_lap = self.producer.ring().capacity() as usize - index;
             let run = &messages[sent..][..to_lap.min(messages.len() - sent).min(room as usize)];
-            self.end.slots.foresee_run::<M>(index, run.len());
+            self.slots().foresee_run::<M>(index, run.len());
             // SAFETY: the slots from `index` on are the sender's for so many messages, without the end of the lap between.
-            unsafe { self.end.slots.write_run(index, run) };
+            unsafe { self.slots().write_run(index, run) };
             self.publish(run.len() as u64).map_err(fail)?;
             sent += run.len();
         }
@@ -224,31 +322,24 @@ impl<M: Message + ?Sized> Sender<M> {
     ///
     /// [`Timeout`](WaitAckedError::Timeout); [`Disconnected`](WaitAckedError::Disconnected) if messages are left and the
     /// receiver has left or died.
+    #[inline]
     pub fn wait_acked(&mut self, timeout: Option<Duration>) -> Result<(), WaitAckedError> {
-        let until = timeout.map_or(Until::Forever, Until::timeout);
-        let (end, producer) = (&self.end, &self.producer);
-        let acked = |_| if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::NotNow) };
-        match acked(Look::Glance) {
-            Err(Stop::NotNow) => {
-                Ok(end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)?)
-            }
-            done => Ok(done?),
-        }
+        Ok(self.back.wait_acked(self.producer.tail(), timeout)?)
     }
 
     /// Slots of the ring.
     pub fn capacity(&self) -> usize {
-        self.end.ring.capacity() as usize
+        self.producer.ring().capacity() as usize
     }
 
     /// Longest message in bytes.
     pub fn max_len(&self) -> usize {
-        self.end.slots.max_len()
+        self.slots().max_len()
     }
 
     /// Messages sent and not acknowledged. If the receiver lives, they may have become fewer.
     pub fn len(&self) -> usize {
-        backlog(&self.end)
+        backlog(&self.back.end)
     }
 
     /// Whether every message is acknowledged.
@@ -269,7 +360,7 @@ impl<M: Message + ?Sized> Sender<M> {
 
     #[inline(always)]
     fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
-        if !self.end.slots.fits_in_slot(message) {
+        if !self.slots().fits_in_slot(message) {
             return self.put_long(message, until);
         }
         let index = self.claim(until)?;
@@ -277,47 +368,49 @@ impl<M: Message + ?Sized> Sender<M> {
         if mutant(Mutant::PublishFirst) {
             self.producer.commit_one(position);
         }
-        let payload = self.end.slots.bare_payload::<M>(index);
+        let payload = self.slots().bare_payload::<M>(index);
         // SAFETY: the slot is the sender's and the length was checked.
-        unsafe { self.end.slots.write(index, payload, message) };
-        self.end.slots.foresee_line::<M>(payload);
+        unsafe { self.slots().write(index, payload, message) };
+        self.slots().foresee_line::<M>(payload);
         self.producer.commit_one(position);
-        announce(&self.end, &mut self.producer)
+        self.announce()
     }
 
     /// The next slot.
     #[inline(always)]
     fn claim(&mut self, until: Until) -> Result<usize, Stop> {
-        if !self.end.is_inherited()
+        if self.pass.is_good()
             && let Some(index) = self.producer.claim()
         {
             return Ok(index);
         }
-        self.claim_slow(until)
+        let (at, claimed) = self.back.claim(self.producer.at(), until);
+        self.producer.go_on(at);
+        claimed
     }
 
-    #[cold]
-    #[inline(never)]
-    fn claim_slow(&mut self, until: Until) -> Result<usize, Stop> {
-        let has_looked = !self.end.is_inherited();
-        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, has_looked)?;
-        if self.end.is_inherited() {
-            self.end.join(until)?;
-            self.producer = resume(&self.end);
-        }
-        let (end, producer) = (&self.end, &mut self.producer);
-        if end.attachment.is_closed() {
-            return Err(Stop::Disconnected);
-        }
-        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
+    /// Commits the next slot and wakes the receiver.
+    #[inline(always)]
+    fn publish_one(&mut self) -> Result<(), Stop> {
+        self.producer.commit_one(self.producer.tail());
+        self.announce()
     }
 
     /// Commits filled slots and wakes the receiver.
     #[inline]
     fn publish(&mut self, count: u64) -> Result<(), Stop> {
         self.producer.commit(count);
-        announce(&self.end, &mut self.producer)
+        self.announce()
+    }
+
+    /// Wakes the receiver after a commit.
+    #[inline(always)]
+    fn announce(&mut self) -> Result<(), Stop> {
+        if !self.back.end.filled(self.slots()) {
+            return Ok(());
+        }
+        self.producer.end();
+        self.back.after_close(self.producer.tail())
     }
 
     /// Free slots, at least one, for a message and `more` after it. Blocks while the ring is full.
@@ -332,7 +425,7 @@ impl<M: Message + ?Sized> Sender<M> {
     /// (The first message is written before the loop and not by it, so that the compiler makes vectors of the rest.)
     #[inline]
     fn fill<T: Borrow<M>>(&self, first: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Option<T>) {
-        let slots = self.end.slots;
+        let slots = *self.slots();
         let write = |index, message: &M| {
             // SAFETY: the slot is the sender's, within the room, and the length was checked.
             unsafe { slots.write(index, slots.bare_payload::<M>(index), message) };
@@ -345,7 +438,7 @@ impl<M: Message + ?Sized> Sender<M> {
         while count < room {
             // Up to the end of the lap the slots follow each other.
             let start = self.producer.slot(count);
-            let straight = (room - count).min(self.end.ring.capacity() - start as u64);
+            let straight = (room - count).min(self.producer.ring().capacity() - start as u64);
             for ahead in 0..straight {
                 let Some(message) = rest.next() else { return (count + ahead, None) };
                 if !slots.fits_in_slot(message.borrow()) {
@@ -367,44 +460,32 @@ impl<M: Message + ?Sized> Sender<M> {
     #[inline]
     fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
         let len = len.unwrap_or(usize::MAX);
-        let (index, start, place) = self.claim_place(len, until)?;
-        let slot = self.slot(index, place);
+        let (start, place) = self.claim_place(len, until)?;
+        let slot = self.slot(place);
         // SAFETY: the slot is the sender's, and there is room for `len` bytes at `start`, aligned for `M`.
         unsafe { Loan::new(start, len, slot) }
     }
 
     /// The next slot, and where a message of `len` bytes goes that is sent from it.
     #[inline]
-    pub(super) fn claim_place(&mut self, len: usize, until: Until) -> Result<(usize, *mut u8, Place), Stop> {
-        if len <= self.end.slots.inline_len() {
+    pub(super) fn claim_place(&mut self, len: usize, until: Until) -> Result<(*mut u8, Place), Stop> {
+        if len <= self.slots().inline_len() {
             let index = self.claim(until)?;
-            let payload = self.end.slots.bare_payload::<M>(index);
-            self.end.slots.foresee_line::<M>(payload);
-            Ok((index, payload, Place::SLOT))
+            let payload = self.slots().bare_payload::<M>(index);
+            self.slots().foresee_line::<M>(payload);
+            Ok((payload, Place::SLOT))
         } else {
-            let (index, body) = self.claim_long(len, until)?;
-            Ok((index, self.end.slots.body_start(body), Place::in_body(body)))
+            let (at, claimed) = self.back.claim_long(self.producer.at(), len, until);
+            self.producer.go_on(at);
+            let body = claimed?;
+            Ok((self.slots().body_start(body), Place::in_body(body)))
         }
     }
 
     /// The slot at the tail with the place that was claimed with it, to be committed.
     #[inline]
-    pub(super) fn slot(&mut self, index: usize, place: Place) -> Slot<'_, M> {
-        Slot { end: &self.end, producer: &mut self.producer, index, place, _message: PhantomData }
-    }
-
-    /// The next slot, and a body for what is too long for it.
-    #[cold]
-    #[inline(never)]
-    fn claim_long(&mut self, len: usize, until: Until) -> Result<(usize, usize), Stop> {
-        let max = self.max_len();
-        if len > max {
-            return Err(Stop::TooLarge { len, max });
-        }
-        self.end.attachment.keep_pace(&self.pace, len, until, |most| self.producer.waiting(most));
-        let index = self.claim(until)?;
-        let body = self.end.attachment.body_at(&self.rotation, self.producer.tail(), len)?;
-        Ok((index, body))
+    pub(super) fn slot(&mut self, place: Place) -> Slot<'_, M> {
+        Slot { sender: self, place }
     }
 }
 
@@ -470,44 +551,31 @@ fn resume(end: &End) -> Producer<Slots> {
     producer
 }
 
-/// Wakes the receiver after a commit.
-#[inline(always)]
-fn announce(end: &End, producer: &mut Producer<Slots>) -> Result<(), Stop> {
-    if end.filled() { after_close(producer) } else { Ok(()) }
-}
-
-/// A message committed into a closed ring: received all the same, or not, but no further one will be.
-#[cold]
-fn after_close(producer: &mut Producer<Slots>) -> Result<(), Stop> {
-    producer.end();
-    if producer.is_acknowledged(producer.tail()) { Ok(()) } else { Err(Stop::Disconnected) }
-}
-
 /// The slot at the tail, as a loan has it.
+///
+/// (Two words: a guard that is dropped by what may panic lies in memory, and each of its fields is a store.)
 #[derive(Debug)]
-pub struct Slot<'a, M: ?Sized> {
-    end: &'a End,
-    producer: &'a mut Producer<Slots>,
-    index: usize,
+pub struct Slot<'a, M: Message + ?Sized> {
+    sender: &'a mut Sender<M>,
     place: Place,
-    _message: PhantomData<fn(&M)>,
 }
 
 impl<M: Message + ?Sized> Lent for Slot<'_, M> {
-    #[inline]
+    #[inline(always)]
     fn commit(&mut self, len: usize) -> Result<(), Stop> {
-        if self.end.is_inherited() {
+        let Self { sender, place } = self;
+        if !sender.pass.is_good() {
             return Err(Stop::Join(JoinError::Inherited));
         }
-        self.place.describe::<M>(&self.end.slots, self.index, len);
-        self.producer.commit_one(self.producer.tail());
-        announce(self.end, self.producer)
+        place.describe::<M>(sender.slots(), sender.producer.slot(0), len);
+        sender.publish_one()
     }
 
+    #[inline(always)]
     fn abort(&mut self) {
         // Nothing was said of the slot yet: the next message simply overwrites it.
-        if !self.end.is_inherited() {
-            self.end.attachment.abandon_place(self.place);
+        if self.place.body().is_some() && self.sender.pass.is_good() {
+            self.sender.attachment().abandon_place(self.place);
         }
     }
 }

@@ -35,11 +35,11 @@ const fn others(name: &'static str, make: fn() -> Pass) -> Case {
 /// *One by one*: received as soon as it is sent. *In turns*: 32 are sent, one by one, then received, one by one. *In runs*:
 /// 32 are sent by one call and received by another.
 pub const CASES: &[Case] = &[
-    ours("spsc     8 B, one by one", 90.4, spsc_singles::<1, 1>),
-    ours("spsc     8 B, in turns", 66.6, spsc_singles::<1, RUN>),
-    ours("spsc     8 B, by value", 75.4, spsc_values),
+    ours("spsc     8 B, one by one", 84.5, spsc_singles::<1, 1>),
+    ours("spsc     8 B, in turns", 63.4, spsc_singles::<1, RUN>),
+    ours("spsc     8 B, by value", 73.3, spsc_values),
     ours("spsc     8 B, in runs", 13.3, spsc_runs),
-    ours("spsc    64 B, one by one", 99.5, spsc_singles::<8, 1>),
+    ours("spsc    64 B, one by one", 88.6, spsc_singles::<8, 1>),
     ours("spsc  [u8; 8], in place", 115.5, spsc_bytes),
     ours("mpmc     8 B, one by one", 120.5, mpmc_singles::<1, 1>),
     ours("mpmc     8 B, in turns", 123.8, mpmc_singles::<1, RUN>),
