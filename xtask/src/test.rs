@@ -4,7 +4,11 @@ use crate::python;
 use crate::run::{FEATURES, cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
 use crate::tally::Tally;
 use crate::torture;
+use std::io;
+use std::num::NonZero;
+use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -93,10 +97,55 @@ fn benches(_: &mut Tally) -> Outcome {
 }
 
 /// The models of the core.
+///
+/// A process a file, in which one test runs after the other: loom maps and unmaps a stack for each thread of each execution, and threads
+/// of one process wait for each other at that, so that two tests at once took longer than one after the other.
 fn loom(tally: &mut Tally) -> Outcome {
     let target = target("loom");
-    let args = ["test", "--release", "--package", "ringmail-loom-tests", "--no-fail-fast", "--target-dir", &target];
-    judge(count(cargo_with("RUSTFLAGS", "--cfg loom", &args)), tally)
+    let test = |args: &[&str]| {
+        let all = ["test", "--release", "--package", "ringmail-loom-tests", "--target-dir", &target];
+        cargo_with("RUSTFLAGS", "--cfg loom", &[&all[..], args].concat())
+    };
+    if !run_plainly(test(&["--no-run"])) {
+        return Outcome::Failed;
+    }
+    let files = match longest_first(Path::new("loom-tests/tests")) {
+        Ok(files) => Mutex::new(files.into_iter()),
+        Err(error) => {
+            eprintln!("xtask: cannot list the models: {error}");
+            return Outcome::Failed;
+        }
+    };
+    let next = || files.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let sum = Mutex::new((true, Tally::default()));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while let Some(file) = next() {
+                    let (ok, counted) = count(test(&["--test", &file, "--", "--test-threads", "1"]));
+                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
+                    sum.0 &= ok;
+                    sum.1.add(counted);
+                }
+            });
+        }
+    });
+    judge(sum.into_inner().unwrap_or_else(PoisonError::into_inner), tally)
+}
+
+/// The names of the tests in a folder, the longest file first: it has most to do.
+fn longest_first(folder: &Path) -> io::Result<Vec<String>> {
+    let mut files = Vec::new();
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        if let Some(name) = entry.path().file_stem()
+            && entry.path().extension().is_some_and(|extension| extension == "rs")
+        {
+            files.push((entry.metadata()?.len(), name.to_string_lossy().into_owned()));
+        }
+    }
+    files.sort_unstable_by(|a, b| b.cmp(a));
+    Ok(files.into_iter().map(|(_, name)| name).collect())
 }
 
 /// Real processes, really killed: by chance for a minute, and once at every access to shared memory.
