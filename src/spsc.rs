@@ -17,6 +17,7 @@
 //! A sender or receiver that takes over carries on where its predecessor stopped: a message that was being filled is
 //! forgotten, one that was received and not acknowledged is [received again](Received::redelivered).
 
+mod back;
 mod desk;
 mod draft;
 mod end;
@@ -25,12 +26,14 @@ mod kept;
 mod poll;
 mod receiver;
 mod sender;
+mod slot;
 
 pub(crate) use draft::Draft;
 pub use held::{Held, HeldRun, OwnedHeld};
 pub(crate) use kept::Kept;
 pub use receiver::Receiver;
-pub use sender::{Sender, Slot};
+pub use sender::Sender;
+pub use slot::Slot;
 
 use crate::error::{JoinError, OpenError};
 use crate::layout::Flavour;

@@ -1,18 +1,14 @@
 //! The sending side.
 
-use super::Loan;
+use super::back::{Back, resume};
 use super::end::{End, Pass, backlog};
-use crate::attachment::{Aim, Attachment, Until};
+use super::{Loan, Slot};
+use crate::attachment::{Attachment, Until};
 use crate::error::*;
-use crate::loan::Lent;
 use crate::message::{self, Message};
-use crate::pace::Pace;
-use crate::registry::Role;
-use crate::ring::body::Rotation;
-use crate::ring::spsc::{Producer, Sending, is_acknowledged};
+use crate::ring::spsc::Producer;
 use crate::slots::{Place, Slots};
 use crate::sync::{Mutant, mutant};
-use crate::wait::Look;
 use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
@@ -25,100 +21,17 @@ use zerocopy::KnownLayout;
 /// Dropping it ends the stream, unless another takes the role first: the receiver gets what was sent, then `Disconnected`.
 #[repr(align(128))]
 pub struct Sender<M: Message + ?Sized> {
-    producer: Producer<Slots>,
-    pass: Pass,
+    pub(super) producer: Producer<Slots>,
+    pub(super) pass: Pass,
     /// All that a message does not need. (Elsewhere, so that nothing that is called has a reference to the rest: see `ring::spsc`.)
     back: Box<Back>,
     _message: PhantomData<fn(&M)>,
 }
 
-/// What a sender seldom needs.
-#[derive(Debug)]
-struct Back {
-    end: End,
-    /// Which bodies it goes round in.
-    rotation: Rotation,
-    /// How it waited for the receiver to take long messages.
-    pace: Pace,
-}
-
-impl Back {
-    /// The end of a sender that is there.
-    fn producer(&self, at: Sending) -> Producer<Slots> {
-        Producer::going_on(self.end.slots, self.end.ring, at)
-    }
-
-    /// The next slot, for whoever has looked in vain.
-    #[cold]
-    #[inline(never)]
-    fn claim(&mut self, at: Sending, until: Until) -> (Sending, Result<usize, Stop>) {
-        let mut producer = self.producer(at);
-        let claimed = self.claim_by(&mut producer, until);
-        (producer.at(), claimed)
-    }
-
-    fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
-        let is_inherited = self.end.is_inherited();
-        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, !is_inherited)?;
-        if is_inherited {
-            self.end.join(until)?;
-            *producer = resume(&self.end);
-        }
-        let end = &self.end;
-        if end.attachment.is_closed() {
-            return Err(Stop::Disconnected);
-        }
-        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
-    }
-
-    /// The next slot, and the body for what is too long for it: that one.
-    #[cold]
-    #[inline(never)]
-    fn claim_long(&mut self, at: Sending, len: usize, until: Until) -> (Sending, Result<usize, Stop>) {
-        let mut producer = self.producer(at);
-        let claimed = self.claim_long_by(&mut producer, len, until);
-        (producer.at(), claimed)
-    }
-
-    fn claim_long_by(&mut self, producer: &mut Producer<Slots>, len: usize, until: Until) -> Result<usize, Stop> {
-        let max = self.end.slots.max_len();
-        if len > max {
-            return Err(Stop::TooLarge { len, max });
-        }
-        self.end.attachment.keep_pace(&self.pace, len, until, |most| producer.waiting(most));
-        if self.end.is_inherited() || producer.claim().is_none() {
-            self.claim_by(producer, until)?;
-        }
-        self.end.attachment.body_at(&self.rotation, producer.tail(), len)
-    }
-
-    /// A message committed into a closed ring, before `tail`: received all the same, or not, but no further one will be.
-    #[cold]
-    #[inline(never)]
-    fn after_close(&self, tail: u64) -> Result<(), Stop> {
-        if is_acknowledged(&self.end.slots, tail) { Ok(()) } else { Err(Stop::Disconnected) }
-    }
-
-    /// Blocks until every message before `tail` is acknowledged.
-    fn wait_acked(&self, tail: u64, timeout: Option<Duration>) -> Result<(), Stop> {
-        let until = timeout.map_or(Until::Forever, Until::timeout);
-        let end = &self.end;
-        let acked = |_| if is_acknowledged(&end.slots, tail) { Ok(()) } else { Err(Stop::NotNow) };
-        match acked(Look::Glance) {
-            Err(Stop::NotNow) => {
-                end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)
-            }
-            done => done,
-        }
-    }
-}
-
 impl<M: Message + ?Sized> Sender<M> {
     pub(super) fn new(end: End) -> Self {
         let (producer, pass) = (resume(&end), end.pass());
-        let back = Box::new(Back { end, rotation: Rotation::default(), pace: Pace::default() });
-        Self { producer, pass, back, _message: PhantomData }
+        Self { producer, pass, back: Box::new(Back::new(end)), _message: PhantomData }
     }
 
     /// The slots of the ring.
@@ -391,7 +304,7 @@ impl<M: Message + ?Sized> Sender<M> {
 
     /// Commits the next slot and wakes the receiver.
     #[inline(always)]
-    fn publish_one(&mut self) -> Result<(), Stop> {
+    pub(super) fn publish_one(&mut self) -> Result<(), Stop> {
         self.producer.commit_one(self.producer.tail());
         self.announce()
     }
@@ -538,45 +451,6 @@ where
 impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
-    }
-}
-
-/// Where a new holder of the role goes on.
-fn resume(end: &End) -> Producer<Slots> {
-    let mut producer = Producer::resume(end.slots, end.ring);
-    end.attachment.begin_at(producer.tail());
-    if end.attachment.is_closed() {
-        producer.end();
-    }
-    producer
-}
-
-/// The slot at the tail, as a loan has it.
-///
-/// (Two words: a guard that is dropped by what may panic lies in memory, and each of its fields is a store.)
-#[derive(Debug)]
-pub struct Slot<'a, M: Message + ?Sized> {
-    sender: &'a mut Sender<M>,
-    place: Place,
-}
-
-impl<M: Message + ?Sized> Lent for Slot<'_, M> {
-    #[inline(always)]
-    fn commit(&mut self, len: usize) -> Result<(), Stop> {
-        let Self { sender, place } = self;
-        if !sender.pass.is_good() {
-            return Err(Stop::Join(JoinError::Inherited));
-        }
-        place.describe::<M>(sender.slots(), sender.producer.slot(0), len);
-        sender.publish_one()
-    }
-
-    #[inline(always)]
-    fn abort(&mut self) {
-        // Nothing was said of the slot yet: the next message simply overwrites it.
-        if self.place.body().is_some() && self.sender.pass.is_good() {
-            self.sender.attachment().abandon_place(self.place);
-        }
     }
 }
 

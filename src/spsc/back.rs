@@ -1,0 +1,110 @@
+//! What a sender seldom does: it finds the ring full or closed, came through a fork, or sends a long message.
+//!
+//! Its place in the ring comes and goes by value: see `ring::spsc`.
+
+use super::end::End;
+use crate::attachment::{Aim, Until};
+use crate::error::Stop;
+use crate::pace::Pace;
+use crate::registry::Role;
+use crate::ring::body::Rotation;
+use crate::ring::spsc::{Producer, Sending, is_acknowledged};
+use crate::slots::Slots;
+use crate::wait::Look;
+use std::time::Duration;
+
+/// What a sender seldom needs.
+#[derive(Debug)]
+pub(super) struct Back {
+    pub(super) end: End,
+    /// Which bodies it goes round in.
+    rotation: Rotation,
+    /// How it waited for the receiver to take long messages.
+    pace: Pace,
+}
+
+impl Back {
+    pub(super) fn new(end: End) -> Self {
+        Self { end, rotation: Rotation::default(), pace: Pace::default() }
+    }
+
+    /// The end of a sender that is there.
+    fn producer(&self, at: Sending) -> Producer<Slots> {
+        Producer::going_on(self.end.slots, self.end.ring, at)
+    }
+
+    /// The next slot, for whoever has looked in vain.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn claim(&mut self, at: Sending, until: Until) -> (Sending, Result<usize, Stop>) {
+        let mut producer = self.producer(at);
+        let claimed = self.claim_by(&mut producer, until);
+        (producer.at(), claimed)
+    }
+
+    fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
+        let is_inherited = self.end.is_inherited();
+        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, !is_inherited)?;
+        if is_inherited {
+            self.end.join(until)?;
+            *producer = resume(&self.end);
+        }
+        let end = &self.end;
+        if end.attachment.is_closed() {
+            return Err(Stop::Disconnected);
+        }
+        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
+        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
+    }
+
+    /// The next slot, and the body for what is too long for it: that one.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn claim_long(&mut self, at: Sending, len: usize, until: Until) -> (Sending, Result<usize, Stop>) {
+        let mut producer = self.producer(at);
+        let claimed = self.claim_long_by(&mut producer, len, until);
+        (producer.at(), claimed)
+    }
+
+    fn claim_long_by(&mut self, producer: &mut Producer<Slots>, len: usize, until: Until) -> Result<usize, Stop> {
+        let max = self.end.slots.max_len();
+        if len > max {
+            return Err(Stop::TooLarge { len, max });
+        }
+        self.end.attachment.keep_pace(&self.pace, len, until, |most| producer.waiting(most));
+        if self.end.is_inherited() || producer.claim().is_none() {
+            self.claim_by(producer, until)?;
+        }
+        self.end.attachment.body_at(&self.rotation, producer.tail(), len)
+    }
+
+    /// A message committed into a closed ring, before `tail`: received all the same, or not, but no further one will be.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn after_close(&self, tail: u64) -> Result<(), Stop> {
+        if is_acknowledged(&self.end.slots, tail) { Ok(()) } else { Err(Stop::Disconnected) }
+    }
+
+    /// Blocks until every message before `tail` is acknowledged.
+    pub(super) fn wait_acked(&self, tail: u64, timeout: Option<Duration>) -> Result<(), Stop> {
+        let until = timeout.map_or(Until::Forever, Until::timeout);
+        let end = &self.end;
+        let acked = |_| if is_acknowledged(&end.slots, tail) { Ok(()) } else { Err(Stop::NotNow) };
+        match acked(Look::Glance) {
+            Err(Stop::NotNow) => {
+                end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)
+            }
+            done => done,
+        }
+    }
+}
+
+/// Where a new holder of the role goes on.
+pub(super) fn resume(end: &End) -> Producer<Slots> {
+    let mut producer = Producer::resume(end.slots, end.ring);
+    end.attachment.begin_at(producer.tail());
+    if end.attachment.is_closed() {
+        producer.end();
+    }
+    producer
+}
