@@ -1,7 +1,7 @@
 //! Many senders, many receivers: messages a second, all together.
 //!
 //! With blocking verbs, so with wake-ups; each worker has a handle of its own. Who has none, such as `ArrayQueue`, spins and, after a while,
-//! gives way. With more workers than cores senders share the one core and receivers
+//! gives way; `ArrayQueue` takes part once more without giving way. With more workers than cores senders share the one core and receivers
 //! the other (on two cores; see `--float`).
 //!
 //! Each sender sends its share, and the last to be done sends every receiver a message to stop at. In the warm-up every
@@ -23,6 +23,8 @@ use std::sync::atomic::{AtomicU64, Ordering::*};
 const CAPACITY: usize = 1024;
 /// Messages of each sender in the warm-up.
 const WARM: u64 = 8 * CAPACITY as u64;
+/// `ArrayQueue` behind a loop that never gives way.
+const SPINNING: &str = "ArrayQueue, spinning";
 /// The number of a message after which nothing comes.
 const STOP: u64 = u64::MAX;
 /// A sender's own numbers; its place stands above them.
@@ -181,6 +183,10 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
     let visitor: &mut Enlist<Fan> = &mut enlist;
     Visitor::<M>::visit(visitor, "ringmail", Threads, ring);
     Visitor::<M>::visit(visitor, "ArrayQueue", Threads, || threads::Array::<M>::new(CAPACITY, Wait::Yield));
+    // How it waits decides; with more workers on a core than this, one that only spins is not worth the time it takes.
+    if crowd.0 + crowd.1 <= 4 {
+        Visitor::<M>::visit(visitor, SPINNING, Threads, || threads::Array::<M>::new(CAPACITY, Wait::Spin));
+    }
     peers::channels::<M>(Party::crowd(CAPACITY, crowd, Wait::Block), visitor);
     if crowd.1 == 1 {
         Visitor::<M>::visit(visitor, "disruptor", Threads, || threads::Disruptor::<M>::new(CAPACITY));
@@ -190,6 +196,7 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
     peers::between_processes::<M>(Party::crowd(CAPACITY, crowd, Wait::Yield), visitor);
     let mut goals = vec![Goal::FIRST];
     goals.extend(bound.map(|bound| Goal { best_of: &["ArrayQueue"], bound }));
+    goals.extend(bound.filter(|_| crowd.0 + crowd.1 <= 4).map(|bound| Goal { best_of: &[SPINNING], bound }));
     let size = Size::Fitting { first: 10_000, step: 4 };
     Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants: enlist.0, goals }
 }

@@ -25,7 +25,8 @@ const CAPACITY: usize = 1024;
 /// Messages of the warm-up.
 const WARM: u64 = 16 * CAPACITY as u64;
 
-/// The sending side of whatever is measured.
+/// The sending side of whatever is measured. (Always inlined, so that each contestant's handle is a local variable of the loop, as it mostly
+/// is in programs.)
 trait Sink {
     /// Sends the messages with these numbers, which come in whole batches.
     fn send(&mut self, numbers: Range<u64>);
@@ -83,8 +84,10 @@ fn stream<M: Payload, S: Sink, R: Source<M>>(
 enum Verbs {
     /// `try_send` and `try_recv`, again until they succeed.
     Try,
-    /// `send` and `recv`.
+    /// `send` and `recv_copy`.
     Blocking,
+    /// `send` and `recv`, whose guard is dropped.
+    Guarded,
     /// `send_many` and `recv_many`.
     Many,
 }
@@ -111,6 +114,7 @@ struct RingmailTx<M: Payload, const B: usize>(spsc::Sender<M>, Verbs, Run<M, B>)
 struct RingmailRx<M: Payload, const B: usize>(spsc::Receiver<M>, Verbs);
 
 impl<M: Payload, const B: usize> Sink for RingmailTx<M, B> {
+    #[inline(always)]
     fn send(&mut self, numbers: Range<u64>) {
         let tx = &mut self.0;
         match self.1 {
@@ -122,7 +126,7 @@ impl<M: Payload, const B: usize> Sink for RingmailTx<M, B> {
                     }
                 }
             }
-            Verbs::Blocking => {
+            Verbs::Blocking | Verbs::Guarded => {
                 for number in numbers {
                     tx.send(&M::numbered(number)).expect("send");
                 }
@@ -142,6 +146,7 @@ impl<M: Payload, const B: usize> Sink for RingmailTx<M, B> {
 }
 
 impl<M: Payload, const B: usize> Source<M> for RingmailRx<M, B> {
+    #[inline(always)]
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let rx = &mut self.0;
         let mut left = count;
@@ -160,6 +165,11 @@ impl<M: Payload, const B: usize> Source<M> for RingmailRx<M, B> {
             Verbs::Blocking => {
                 for _ in 0..count {
                     each(&rx.recv_copy().expect("recv"));
+                }
+            }
+            Verbs::Guarded => {
+                for _ in 0..count {
+                    each(&rx.recv().expect("recv"));
                 }
             }
             Verbs::Many => {
@@ -190,6 +200,7 @@ struct RtrbTx<M, const B: usize>(rtrb::Producer<M>);
 struct RtrbRx<M, const B: usize>(rtrb::Consumer<M>);
 
 impl<M: Payload, const B: usize> Sink for RtrbTx<M, B> {
+    #[inline(always)]
     fn send(&mut self, numbers: Range<u64>) {
         if B > 1 {
             for start in numbers.step_by(B) {
@@ -213,6 +224,7 @@ impl<M: Payload, const B: usize> Sink for RtrbTx<M, B> {
 }
 
 impl<M: Payload, const B: usize> Source<M> for RtrbRx<M, B> {
+    #[inline(always)]
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let mut left = count;
         while left > 0 {
@@ -251,6 +263,7 @@ struct DisruptorTx<M: Payload, const B: usize>(disruptor::SingleProducer<M, disr
 struct DisruptorRx<M>(disruptor::EventPoller<M, disruptor::SingleProducerBarrier>);
 
 impl<M: Payload, const B: usize> Sink for DisruptorTx<M, B> {
+    #[inline(always)]
     fn send(&mut self, numbers: Range<u64>) {
         if B > 1 {
             for start in numbers.step_by(B) {
@@ -266,6 +279,7 @@ impl<M: Payload, const B: usize> Sink for DisruptorTx<M, B> {
 
 impl<M: Payload> Source<M> for DisruptorRx<M> {
     // However it was sent, whatever is there is taken together: that is how a disruptor is read.
+    #[inline(always)]
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let mut left = count;
         while left > 0 {
@@ -307,6 +321,7 @@ enum Making {
 struct Sending<T, M, const B: usize>(T, Run<M, B>);
 
 impl<M: Payload, T: Tx<M>, const B: usize> Sink for Through<Sending<T, M, B>, B> {
+    #[inline(always)]
     fn send(&mut self, numbers: Range<u64>) {
         let Sending(tx, run) = &mut self.0;
         if B > 1 {
@@ -322,6 +337,7 @@ impl<M: Payload, T: Tx<M>, const B: usize> Sink for Through<Sending<T, M, B>, B>
 }
 
 impl<M: Payload, R: Rx<M>, const B: usize> Source<M> for Through<R, B> {
+    #[inline(always)]
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         if B > 1 {
             self.0.receive_runs(count, each);
@@ -368,6 +384,7 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
         rtrb::<M, 1>(),
         disruptor::<M, 1>(),
         ringmail::<M, 1>("ringmail, blocking verbs", Mode::Threads, Verbs::Blocking),
+        ringmail::<M, 1>("ringmail, recv and drop", Mode::Threads, Verbs::Guarded),
         ringmail::<M, 1>("ringmail, two processes", Mode::Processes, Verbs::Try),
         through::<M, _, 1>("ringmail in place", Mode::Processes, in_place, ring),
         through::<M, _, 1>("shaq in place", Mode::Processes, in_place, shaq),
