@@ -65,7 +65,10 @@ fn a_file_larger_than_memory() {
     let path = directory.file("ring");
     let messages = memory("MemTotal") / GIB + 3;
     let free = room(&directory.0);
-    assert!(free > (messages + 1) * GIB, "there are {free} bytes of disk for {messages} GiB, which is not enough for this test");
+    assert!(
+        free > (messages + 1) * GIB,
+        "there are {free} bytes of disk for {messages} GiB, which is not enough for this test"
+    );
     let ring = spsc::Ring::<[u64]>::create_file(&path, &Options::new().capacity(messages).max_len(GIB)).unwrap();
     let mut tx = ring.sender().unwrap();
     for number in 0..messages {
