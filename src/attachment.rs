@@ -10,7 +10,7 @@ use crate::owner::Owner;
 use crate::pace::Pace;
 use crate::reactor;
 use crate::registry::{Registry, Role};
-use crate::ring::body::{Rotation, Tenancy};
+use crate::ring::body::{Rotation, Run, Tenancy};
 use crate::ring::mpmc::{Core, Liveness, Shared as _, Taken};
 use crate::ring::recover::{Disowned, Patience};
 use crate::ring::spsc;
@@ -153,7 +153,7 @@ impl Attachment {
         self.bodies.of(&self.segment, self.slots, self)
     }
 
-    /// A body for the message of an spsc sender who is at `position`.
+    /// A body, or the first of several, for the message of an spsc sender who is at `position`.
     pub fn body_at(&self, rotation: &Rotation, position: u64, len: usize) -> Result<usize, Stop> {
         let sending = Sending { attachment: self, position };
         self.bodies.of(&self.segment, self.slots, &sending).obtain(rotation, position, len, self.me())
@@ -176,12 +176,33 @@ impl Attachment {
         }
     }
 
-    /// After an spsc sender dropped a loan: the next one is at the same position, so its body is not free by that.
+    /// After an spsc sender dropped a loan of `lent` bytes: the next one is at the same position, so its bodies are not free by
+    /// that.
     #[inline(never)]
-    pub fn abandon_place(&self, place: Place) {
-        if let Some(body) = place.body() {
-            self.bodies().abandon(body, self.me());
+    pub fn abandon_place(&self, place: Place, lent: usize) {
+        if let Some(run) = self.run_at(place, lent) {
+            self.bodies().abandon(run, self.me());
         }
+    }
+
+    /// Before a sender publishes the first `len` of `lent` bytes: lets go the bodies that only the others need.
+    ///
+    /// Not after it, when they may be somebody else's already; and if they were left to be free with the message, nobody would
+    /// know what they have and count it.
+    #[cold]
+    pub fn shorten_place(&self, place: Place, lent: usize, len: usize) {
+        if let (Some(run), Some(needed)) = (self.run_at(place, lent), self.run_at(place, len))
+            && needed.count < run.count
+        {
+            let rest = Run { first: needed.first + needed.count, count: run.count - needed.count };
+            self.bodies().abandon(rest, self.me());
+        }
+    }
+
+    /// The bodies of `len` bytes that go to a place, if they are in any.
+    #[inline]
+    fn run_at(&self, place: Place, len: usize) -> Option<Run> {
+        self.slots.run(place.body()?, len)
     }
 
     /// When a sender goes on at `position` in an spsc ring: what its predecessor claimed there is not sent any more.
@@ -192,15 +213,15 @@ impl Attachment {
         }
     }
 
-    /// Gives a loan back by `abort`: then its body need not keep its memory.
+    /// Gives a loan of `lent` bytes back by `abort`: then its bodies need not keep their memory.
     #[inline(never)]
-    pub fn leave_place(&self, place: Place, abort: impl FnOnce()) {
+    pub fn leave_place(&self, place: Place, lent: usize, abort: impl FnOnce()) {
         let bodies = self.bodies();
-        // What it has must be asked before it is anybody's.
-        let left = place.body().map(|body| (body, bodies.watermark(body)));
+        // What they have must be asked before they are anybody's.
+        let left = self.run_at(place, lent).map(|run| (run, bodies.bytes_of(run)));
         abort();
-        if let Some((body, bytes)) = left {
-            bodies.leave(&[body], bytes, self.me());
+        if let Some((run, bytes)) = left {
+            bodies.leave(&[run], bytes, self.me());
         }
     }
 
@@ -208,10 +229,10 @@ impl Attachment {
     #[inline(never)]
     pub fn acknowledge(&self, index: usize, lap: u64) {
         let bodies = self.bodies();
-        // What the slot says of its body, and what that has, must be asked before they are anybody's.
-        let left = self.slots.body_of(index).map(|body| (body, bodies.watermark(body)));
+        // What the slot says of its bodies, and what they have, must be asked before they are anybody's.
+        let left = self.slots.run_of(index).map(|run| (run, bodies.bytes_of(run)));
         let leave = || match left {
-            Some((body, bytes)) => bodies.leave(&[body], bytes, self.me()),
+            Some((run, bytes)) => bodies.leave(&[run], bytes, self.me()),
             None => bodies.pass(self.me()),
         };
         let taken = Taken { index, attempt: 0, lap };
@@ -246,11 +267,11 @@ impl Attachment {
         let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
         let messages = ring.distance(head, position).min(ring.capacity());
         // As in `acknowledge`.
-        let (mut left, mut bytes) = (SmallVec::<[usize; 32]>::new(), 0_u64);
+        let (mut left, mut bytes) = (SmallVec::<[Run; 32]>::new(), 0_u64);
         for ahead in 0..messages {
-            if let Some(body) = self.slots.body_of(ring.index(ring.advance(head, ahead))) {
-                bytes = bytes.saturating_add(bodies.watermark(body));
-                left.push(body);
+            if let Some(run) = self.slots.run_of(ring.index(ring.advance(head, ahead))) {
+                bytes = bytes.saturating_add(bodies.bytes_of(run));
+                left.push(run);
             }
         }
         let leave = || match left.is_empty() {

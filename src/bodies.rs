@@ -8,6 +8,10 @@
 //! [`UNSURE`] so that whoever tidies gives back what may be beyond it, or one that is too high in a body that still names
 //! him as its trimmer, which nobody trusts (see `ring::body`).
 //!
+//! Of a message that takes several bodies, each has its own watermark: up to its end, and in the last up to where the message ends. They
+//! get their memory one after the other, and count as one only in that all are let go where one gets none. So that this
+//! seldom happens, and a message for which there is too little takes none of it, the file system is asked before.
+//!
 //! # How much stays
 //!
 //! What lies idle, in bodies that nobody uses, is at most `retain`; what messages in the ring take does not count. Whoever
@@ -29,12 +33,14 @@ use crate::error::Stop;
 use crate::layout::{MAX_BODIES_LEN, Memory, PAGE, UNSURE};
 use crate::os::cache;
 use crate::owner::Owner;
-use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::body::{Pool, Rotation, Run, Seized, Tenancy};
 use crate::ring::idle::Idle;
 use crate::ring::mpmc::Liveness;
 use crate::segment::Segment;
 use crate::slots::Slots;
 use crate::sync::{Mutant, Ordering::*, Private, fence, mutant};
+
+mod run;
 
 /// The memory that a ring should go round in, where the caches are not known: 4 MiB.
 const FOOTPRINT: u64 = 4 << 20;
@@ -56,6 +62,8 @@ pub struct Bodies {
     footprint: u64,
     retain: u64,
     count: usize,
+    /// So many of them, the first, are for messages that take one.
+    singles: usize,
     stride: u64,
     /// Offset of the first body in the segment.
     start: u64,
@@ -76,6 +84,7 @@ impl Bodies {
             footprint: caches.map_or(FOOTPRINT, between).clamp(1 << 20, 32 << 20),
             retain: header.retain,
             count: header.bodies as usize,
+            singles: header.single_bodies() as usize,
             stride: header.body_stride,
             start: header.bodies_start(),
             changes: Private::default(),
@@ -85,7 +94,7 @@ impl Bodies {
 
     /// With what it takes to use them.
     pub fn of<'a, T: Tenancy>(&'a self, segment: &'a Segment, slots: Slots, tenancy: &'a T) -> Access<'a, T> {
-        let (pool, idle) = (Pool::new(slots, self.count), Idle::new(slots));
+        let (pool, idle) = (Pool::new(slots, self.singles, self.count), Idle::new(slots));
         Access { bodies: self, segment, pool, idle, slots, tenancy }
     }
 
@@ -93,11 +102,21 @@ impl Bodies {
     /// segment that nobody else can see yet.
     pub fn prefault(segment: &Segment) {
         let (bodies, len) = (Self::new(segment), segment.header().max_len);
+        if bodies.count == 0 {
+            return;
+        }
         let bodies_of = bodies.of(segment, Slots::new(segment), &Nobody);
-        let fitting = (bodies.fitting(len).min(bodies.count) as u64).min(bodies.retain / len.max(1));
+        let (count, len) = (bodies.needed_for(len as usize), len as usize);
+        let (first, most) = if count == 1 { (0, bodies.singles) } else { (bodies.singles, 1) };
+        let fitting = bodies.fitting(len as u64).min(most).min((bodies.retain / len.max(1) as u64) as usize);
         // Memory that is not there comes later, or is an error of the message that needs it.
-        let _ = (0..fitting as usize).all(|body| bodies_of.commit(body, len as usize));
+        let _ = (0..fitting).all(|place| bodies_of.commit_run(Run { first: first + place * count, count }, len));
         bodies_of.look();
+    }
+
+    /// How many bodies a message of `len` bytes takes; at least one.
+    fn needed_for(&self, len: usize) -> usize {
+        if len as u64 <= self.stride { 1 } else { len.div_ceil(self.stride as usize) }
     }
 
     /// How many messages of `len` bytes may wait before it is worth holding their sender back: twice as many as suit the caches, which
@@ -179,9 +198,12 @@ pub struct Access<'a, T> {
 }
 
 impl<T: Tenancy> Access<'_, T> {
-    /// A body with memory for `len` bytes, for the message at `position`, which the caller has.
+    /// A body with memory for `len` bytes, for the message at `position`, which the caller has; or the first of as many as it takes.
     pub fn obtain(&self, rotation: &Rotation, position: u64, len: usize, me: Owner) -> Result<usize, Stop> {
-        let body = self.find(rotation, position, len, me);
+        let body = match self.bodies.needed_for(len) {
+            1 => self.find(rotation, position, len, me),
+            count => self.find_run(count, position, len, me),
+        };
         rotation.is_starved.set(body.is_none().into());
         if body.is_none() {
             // What was taken and left on the way, a look meanwhile took to be in use.
@@ -200,10 +222,15 @@ impl<T: Tenancy> Access<'_, T> {
         if is_there { Ok(()) } else { Err(Stop::NoSpace { needed: len }) }
     }
 
-    /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now.
+    /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now; or whether there is a run, and memory
+    /// for it, by all that is known.
     fn is_there(&self, len: usize, me: Owner) -> bool {
+        let count = self.bodies.needed_for(len);
+        if count > 1 {
+            return self.free_run(count, len).is_some_and(|run| self.can_commit(run, len));
+        }
         let is_free = |body: &usize| !self.pool.is_in_use(*body, self.tenancy);
-        let mut free = (0..self.bodies.count).filter(is_free).peekable();
+        let mut free = (0..self.bodies.singles).filter(is_free).peekable();
         let first = free.peek().copied();
         let has_memory = free.any(|body| self.watermark(body) >= len as u64);
         has_memory || first.is_some_and(|body| self.commit_unused(body, len, me))
@@ -253,11 +280,17 @@ impl<T: Tenancy> Access<'_, T> {
     /// A body that the caller has claimed, if it is good for something.
     fn or_release(&self, body: usize, is_good: bool) -> Option<usize> {
         if !is_good {
-            let bytes = self.watermark(body);
-            self.pool.release(body);
-            self.idle.leave(bytes);
+            self.let_go(body);
         }
         is_good.then_some(body)
+    }
+
+    /// Ends the use of a body that the caller has claimed and did not make use of.
+    fn let_go(&self, body: usize) {
+        let bytes = self.watermark(body);
+        self.pool.release(body);
+        // A look meanwhile took it to be in use.
+        self.idle.leave(bytes);
     }
 
     /// Gives back as much as a message of `len` bytes lacks, if that is to be had. `false` where it is not: then what is warm
@@ -269,11 +302,12 @@ impl<T: Tenancy> Access<'_, T> {
         true
     }
 
-    /// Ends the use of a body that was claimed for a message that is not sent, at a position that stays the caller's.
-    pub fn abandon(&self, body: usize, me: Owner) {
-        let bytes = self.watermark(body);
-        self.pool.release(body);
-        self.leave(&[body], bytes, me);
+    /// Ends the use of bodies that were claimed for a message that is not sent, or does not need them, at a position that stays the
+    /// caller's.
+    pub fn abandon(&self, run: Run, me: Owner) {
+        let bytes = self.bytes_of(run);
+        run.bodies().for_each(|body| self.pool.release(body));
+        self.leave(&[run], bytes, me);
     }
 
     /// Ends the use of all bodies that were claimed at a position that is now the caller's, and nobody else's.
@@ -284,16 +318,16 @@ impl<T: Tenancy> Access<'_, T> {
 
     /// Counts bodies as idle that were just left, with `bytes` in all while they were in use; and gives back what is too much.
     #[inline]
-    pub fn leave(&self, bodies: &[usize], bytes: u64, me: Owner) {
+    pub fn leave(&self, runs: &[Run], bytes: u64, me: Owner) {
         let left = self.idle.leave(bytes);
         if self.is_full() {
-            self.relieve(bodies, left, me);
+            self.relieve(runs, left, me);
         }
     }
 
     /// As for [`leave`](Self::leave), when `left` bytes ever were.
     #[cold]
-    fn relieve(&self, bodies: &[usize], left: u64, me: Owner) {
+    fn relieve(&self, runs: &[Run], left: u64, me: Owner) {
         let retain = self.bodies.retain;
         let mut over = self.idle.most_of(left).saturating_sub(retain);
         if over == 0 {
@@ -304,7 +338,11 @@ impl<T: Tenancy> Access<'_, T> {
         if retain > 0 && since >= LEFT_A_LOOK * self.bodies.count as u64 {
             return self.tidy_idle(me);
         }
-        for &body in bodies {
+        // Of each run the last first, so that what stays is where the next one begins.
+        for body in runs.iter().flat_map(|run| run.bodies().rev()) {
+            if over == 0 {
+                break;
+            }
             over = over.saturating_sub(self.give_back(body, over, me));
         }
         fence(SeqCst);
@@ -400,6 +438,15 @@ impl<T: Tenancy> Access<'_, T> {
     /// The most there was ever committed to bodies.
     pub fn high_water(&self) -> u64 {
         self.memory().high_water.load(Relaxed)
+    }
+
+    /// Bytes committed to the bodies of a run.
+    #[inline]
+    pub fn bytes_of(&self, run: Run) -> u64 {
+        match run.count {
+            1 => self.watermark(run.first),
+            _ => run.bodies().map(|body| self.watermark(body)).sum(),
+        }
     }
 
     /// Makes sure that memory is behind the first `len` bytes of a body that the caller has.

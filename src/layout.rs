@@ -9,10 +9,11 @@
 //! skips          one u64 a slot (mpmc): positions passed over because the slot was held
 //! records        one a slot: state word and description (mpmc), description (spsc), payload of a message that fits
 //! table          16 bytes a body, in a ring whose longest message does not fit with its slot
-//! bodies         sparse: memory is committed to each up to its watermark, address space for the longest message
+//! bodies         sparse: memory is committed to each up to its watermark
 //! ```
 //!
-//! A **description** is one word: the length of the message in bytes, and one more than the number of its body, or zero.
+//! A **description** is one word: the length of the message in bytes, and one more than the number of its body, or zero. A message
+//! longer than a body goes on in those that follow: see [`bodies`].
 //!
 //! The layout is an ABI. It is `repr(C)` with every offset asserted here, drawn in `docs/layout.md` and held by a golden
 //! test; [`VERSION`] changes with it. Geometry is copied out of the header when a ring is opened, checked by planning the
@@ -21,6 +22,8 @@
 use crate::message::{self, Message, NAME_LEN, Shape};
 use crate::sync::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+mod bodies;
 
 /// First bytes of every segment.
 pub const MAGIC: [u8; 8] = *b"RINGMAIL";
@@ -52,9 +55,6 @@ const MAX_STRIDE: u64 = 4096;
 /// The record of a slot in a ring with bodies: room for messages of up to 960 bytes.
 const STRIDE_WITH_BODIES: u64 = 1024;
 
-/// Where a long body starts: where a table of pages does.
-const BODY_ALIGN: u64 = 2 << 20;
-
 /// A sized message of at most so many bytes fits with its slot in either flavour, however it is aligned.
 const ALWAYS_FITS: usize = 1024;
 
@@ -85,11 +85,6 @@ fn stride(whole: u64, align: u64) -> u64 {
         _ => whole.next_multiple_of(64),
     }
 }
-
-/// More bodies than slots, as far as they take no more address space than this: so that a ring of few slots too has bodies
-/// enough to fill a cache between the second level and the last with messages of [`MAX_STRIDE`].
-const SPARE_BODIES: u64 = 1024;
-const SPARE_BODIES_LEN: u64 = 4 << 40;
 
 /// The kind of ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +152,7 @@ pub struct Header {
     pub payload_stride: u64,
     /// Offset of the table of bodies; 0 while messages are inline.
     pub bodies_offset: u64,
-    /// Bytes from one body to the next.
+    /// Bytes from one body to the next: as the creator chose.
     pub body_stride: u64,
     /// Bytes of bodies that stay committed when nobody uses them; 0 where there are none.
     pub retain: u64,
@@ -206,6 +201,8 @@ pub struct Wish {
     pub spin_ns: u32,
     /// As [`Header::retain`].
     pub retain: u64,
+    /// As [`Header::body_stride`], if that is not for the plan to say. Of no meaning in a ring without bodies.
+    pub body_stride: Option<u64>,
 }
 
 impl Header {
@@ -239,13 +236,13 @@ impl Header {
         let skips_len = if flavour == Flavour::Mpmc { 8 * capacity } else { 0 };
         let records_offset = (skips_offset + skips_len).next_multiple_of(PAGE);
         let records_end = records_offset + slot.stride * capacity;
-        let (bodies, body_stride) = match slot.has_bodies {
-            true => plan_bodies(capacity, participants, max_len).ok_or("max_len")?,
-            false => (0, 0),
+        let bodies = match slot.has_bodies {
+            true => bodies::Plan::of(capacity, participants.into(), max_len, wish.body_stride).ok_or("body_stride")?,
+            false => bodies::Plan::NONE,
         };
         let bodies_offset = if slot.has_bodies { records_end.next_multiple_of(PAGE) } else { 0 };
         let end = match slot.has_bodies {
-            true => bodies_start(bodies_offset, bodies) + bodies * body_stride,
+            true => bodies_start(bodies_offset, bodies.count) + bodies.count * bodies.stride,
             false => records_end.next_multiple_of(PAGE),
         };
         Ok(Self {
@@ -263,7 +260,7 @@ impl Header {
             payloads_offset: records_offset + slot.payload,
             payload_stride: slot.stride,
             bodies_offset,
-            body_stride,
+            body_stride: bodies.stride,
             retain: if slot.has_bodies { wish.retain } else { 0 },
             participants,
             flags: wish.flags,
@@ -274,7 +271,7 @@ impl Header {
             message_align: shape.align,
             message_name: shape.name,
             id,
-            bodies,
+            bodies: bodies.count,
             reserved: [0; 264],
         })
     }
@@ -283,6 +280,12 @@ impl Header {
     pub fn dense_len(&self) -> u64 {
         let table_len = self.bodies * size_of::<Body>() as u64;
         if self.bodies == 0 { self.segment_len } else { (self.bodies_offset + table_len).next_multiple_of(PAGE) }
+    }
+
+    /// How many of the bodies are for messages that take one: the first. The others are for runs.
+    pub fn single_bodies(&self) -> u64 {
+        let plan = || bodies::Plan::of(self.capacity, self.participants.into(), self.max_len, Some(self.body_stride));
+        if self.bodies == 0 { 0 } else { plan().map_or(0, |plan| plan.singles) }
     }
 
     /// Where the first body starts.
@@ -302,17 +305,7 @@ impl Header {
 }
 
 fn bodies_start(table: u64, bodies: u64) -> u64 {
-    (table + bodies * size_of::<Body>() as u64).next_multiple_of(BODY_ALIGN)
-}
-
-/// How many bodies, and bytes from one to the next; `None` where that is more address space than a process has.
-///
-/// There are always more than anybody can use at once: one for each slot, and one for each participant to give back.
-fn plan_bodies(capacity: u64, participants: u32, max_len: u64) -> Option<(u64, u64)> {
-    let stride = max_len.next_multiple_of(if max_len < BODY_ALIGN { PAGE } else { BODY_ALIGN });
-    let spare = SPARE_BODIES.min(SPARE_BODIES_LEN / stride).max(participants.into());
-    let bodies = capacity + spare;
-    (stride.checked_mul(bodies)? <= MAX_BODIES_LEN).then_some((bodies, stride))
+    (table + bodies * size_of::<Body>() as u64).next_multiple_of(bodies::BODY_ALIGN)
 }
 
 /// What a slot looks like.
@@ -467,7 +460,7 @@ impl Body {
 /// Bits of a description that hold the length.
 const LENGTH_BITS: u32 = 36;
 
-/// What a slot says of its message: how long it is, and in which body it lies, if not with the slot.
+/// What a slot says of its message: how long it is, and in which body it lies or begins, if not with the slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Description(pub u64);
 
@@ -478,7 +471,7 @@ impl Description {
         Self(len as u64)
     }
 
-    /// A message in a body.
+    /// A message in a body, or from that one on.
     #[inline]
     pub const fn in_body(len: usize, body: usize) -> Self {
         Self(len as u64 | (body as u64 + 1) << LENGTH_BITS)
@@ -490,7 +483,7 @@ impl Description {
         (self.0 & ((1 << LENGTH_BITS) - 1)) as usize
     }
 
-    /// The body, if it is in one.
+    /// The body, or the first of them, if it is in one.
     #[inline]
     pub fn body(self) -> Option<usize> {
         (self.0 >> LENGTH_BITS).checked_sub(1).map(|body| body as usize)

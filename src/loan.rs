@@ -1,6 +1,7 @@
 //! A slot that a sender fills in place: the guard that both flavours hand out.
 
 use crate::error::{SendError, Stop};
+use crate::layout;
 use crate::message::{self, Message};
 use crate::slots;
 use std::fmt;
@@ -11,10 +12,12 @@ use std::ptr::NonNull;
 
 /// What a flavour does with a slot that was lent.
 pub trait Lent {
-    /// Publishes the first `len` bytes of the slot as a message.
+    /// Publishes the first `len` bytes of the slot as a message: all that was lent, or what it was [shortened](Self::shorten) to.
     fn commit(&mut self, len: usize) -> Result<(), Stop>;
-    /// Gives the slot back unused.
-    fn abort(&mut self);
+    /// Gives back what the first `len` bytes do not need, of the `lent` ones, before they are published.
+    fn shorten(&mut self, lent: usize, len: usize);
+    /// Gives the slot back unused, in which `lent` bytes were lent.
+    fn abort(&mut self, lent: usize);
 }
 
 /// A slot of the ring, lent to be filled in place and then [committed](Self::commit).
@@ -50,7 +53,7 @@ impl<'a, M: Message + ?Sized, L: Lent> Loan<'a, M, L> {
         match unsafe { message::view_mut::<M>(start, len) } {
             Some(message) => Ok(Self { message: NonNull::from(message), lent, _slot: PhantomData }),
             None => {
-                lent.abort();
+                lent.abort(len);
                 Err(Stop::Corrupt)
             }
         }
@@ -104,11 +107,15 @@ impl<M: Message + ?Sized + zerocopy::KnownLayout<PointerMetadata = usize>, L: Le
     /// [`SendError::TooLarge`] if that is more than was lent, in bytes; [`SendError::Disconnected`] if the ring was closed
     /// meanwhile. In both cases nothing is sent.
     #[inline]
-    pub fn commit_len(self, elements: usize) -> Result<(), SendError> {
+    pub fn commit_len(mut self, elements: usize) -> Result<(), SendError> {
         let max = size_of_val(&*self);
         let len = message::size_with::<M>(elements).unwrap_or(usize::MAX);
         if len > max {
             return Err(SendError::TooLarge { len, max });
+        }
+        // What is no longer than a page lies in one piece wherever it lies.
+        if max > layout::PAGE as usize && len < max {
+            self.lent.shorten(max, len);
         }
         Ok(self.publish(len)?)
     }
@@ -148,7 +155,8 @@ impl<M: Message + ?Sized, L: Lent> DerefMut for Loan<'_, M, L> {
 impl<M: Message + ?Sized, L: Lent> Drop for Loan<'_, M, L> {
     #[inline]
     fn drop(&mut self) {
-        self.lent.abort();
+        let lent = size_of_val(&**self);
+        self.lent.abort(lent);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::bodies::Bodies;
 use crate::error::OpenError;
-use crate::layout::{FENCE, Flavour, Header, KEEP_OPEN, MAX_BODIES_LEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
+use crate::layout::{FENCE, Flavour, Header, KEEP_OPEN, MAX_CAPACITY, MAX_LEN, MAX_PARTICIPANTS, Wish};
 use crate::message::{MAX_ALIGN, Message, Shape};
 use crate::ring::word::MAX_ATTEMPT;
 use crate::segment::Segment;
@@ -57,6 +57,7 @@ pub struct Options {
     retain: usize,
     keep_open: bool,
     membarrier: bool,
+    body_stride: Option<u64>,
 }
 
 impl Default for Options {
@@ -79,6 +80,7 @@ impl Options {
             retain: 256 << 20,
             keep_open: false,
             membarrier: true,
+            body_stride: None,
         }
     }
 
@@ -95,8 +97,13 @@ impl Options {
     /// While a slot with its message fits into 4 KiB, every slot has that much room from the start: a ring takes about
     /// `capacity x max_len` bytes of memory. Beyond that, messages of up to 960 bytes lie with their slots (1 KiB each), and longer
     /// ones get memory when they are first sent, as much as they need: what could be sent costs address space alone,
-    /// `(capacity + 64 to 1024) x max_len` of it, 64 TiB at most. Memory that there is not is an error of the send that needs
-    /// it, where the ring's file system has a limit; an anonymous ring has none but the machine's own, which kills.
+    /// `(capacity + 64 to 1024) x max_len` of it, or about 1 TiB where that would be more (beyond 262,144 slots, 2 MiB each, and
+    /// another 512 GiB). A process has 128 TiB. Memory that there is not is an error of the send that needs it (`NoSpace`), where the
+    /// ring's file system has a limit; an anonymous ring has none but the machine's own, which kills.
+    ///
+    /// The same error comes where no address space is left in one piece, which takes hundreds of GiB of messages in one ring: where
+    /// `capacity x max_len` is more than 512 GiB, messages longer than some `512 GiB / (capacity + 1024)` share 512 GiB, each rounded
+    /// up to a multiple of that length. Shorter ones always have room.
     pub const fn max_len(mut self, bytes: usize) -> Self {
         self.max_len = bytes;
         self
@@ -176,6 +183,14 @@ impl Options {
         self
     }
 
+    /// Bytes from one body to the next: so that a test need not send gigabytes for a message that takes several. A multiple of 4096,
+    /// less than `max_len`. (Not for use.)
+    #[doc(hidden)]
+    pub const fn body_stride(mut self, bytes: usize) -> Self {
+        self.body_stride = Some(bytes as u64);
+        self
+    }
+
     pub(crate) fn mode_bits(&self) -> u32 {
         self.mode
     }
@@ -250,10 +265,11 @@ impl Options {
             redelivery: self.redelivery.limit(),
             spin_ns: self.spin.as_nanos() as u32,
             retain: self.retain as u64,
+            body_stride: self.body_stride,
         };
-        if Header::plan(&wish, [0; 16]) == Err("max_len") {
-            let allowed = format!("about {} bytes of capacity x max_len", MAX_BODIES_LEN);
-            return invalid("max_len", self.max_len, allowed);
+        if Header::plan(&wish, [0; 16]) == Err("body_stride") {
+            let allowed = "a multiple of 4096, less than max_len".to_owned();
+            return invalid("body_stride", self.body_stride.unwrap_or(0), allowed);
         }
         Ok(wish)
     }

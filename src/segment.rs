@@ -520,6 +520,7 @@ fn check(file: BorrowedFd<'_>, len: u64, expected: Option<&Expected>) -> Result<
         redelivery: header.redelivery,
         spin_ns: header.spin_ns,
         retain: header.retain,
+        body_stride: Some(header.body_stride),
     };
     let planned = Header::plan(&wish, header.id).map_err(|field| OpenError::Corrupt { field })?;
     if let Some(field) = first_difference(&header, &planned) {

@@ -5,7 +5,8 @@
 
 use crate::layout::{self, Body, Control, Description, Flavour, Header};
 use crate::message::{self, Message};
-use crate::ring::{body, idle, mpmc, position::Positions, spsc};
+use crate::ring::body::{self, Run};
+use crate::ring::{idle, mpmc, position::Positions, spsc};
 use crate::segment::Segment;
 use crate::sync::{
     AtomicU64,
@@ -191,14 +192,43 @@ impl Slots {
     #[cold]
     fn message_in_body(&self, description: Description) -> Option<*const u8> {
         let (len, body) = (description.len(), description.body()?);
-        let is_there = body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).watermark();
+        let is_there = match len <= self.body_stride {
+            true => body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).watermark(),
+            false => len <= self.max_len && self.is_run_there(body, len),
+        };
         is_there.then(|| self.body_start(body).cast_const())
     }
 
-    /// The body of the message in a slot, if it lies in one.
+    /// Whether there is memory behind `len` bytes from body `first` on, in each of the bodies that they take.
+    #[cold]
+    #[inline(never)]
+    fn is_run_there(&self, first: usize, len: usize) -> bool {
+        self.run(first, len)
+            .is_some_and(|run| self.parts(run, len).all(|(body, part)| part <= self.body(body).watermark()))
+    }
+
+    /// The bodies of the message in a slot, if it lies in any.
     #[inline]
-    pub fn body_of(&self, index: usize) -> Option<usize> {
-        Description(self.description(index).load(Relaxed)).body().filter(|&body| body < self.body_count)
+    pub fn run_of(&self, index: usize) -> Option<Run> {
+        let description = Description(self.description(index).load(Relaxed));
+        self.run(description.body()?, description.len())
+    }
+
+    /// The bodies that `len` bytes take, from body `first` on, if there are so many.
+    #[inline]
+    pub fn run(&self, first: usize, len: usize) -> Option<Run> {
+        if len <= self.body_stride {
+            return (first < self.body_count).then_some(Run::one(first));
+        }
+        // A ring without bodies has none, however long a message is said to be.
+        let count = len.checked_div(self.body_stride)? + usize::from(!len.is_multiple_of(self.body_stride));
+        (count <= self.body_count && first <= self.body_count - count).then_some(Run { first, count })
+    }
+
+    /// The bodies of a run that `len` bytes take, and how many bytes lie in each.
+    pub fn parts(&self, run: Run, len: usize) -> impl Iterator<Item = (usize, u64)> + use<> {
+        let stride = self.body_stride;
+        run.bodies().enumerate().map(move |(place, body)| (body, (len - place * stride).min(stride) as u64))
     }
 
     /// What the table says of a body.
@@ -210,7 +240,8 @@ impl Slots {
         unsafe { &*entry }
     }
 
-    /// Where a body starts: `max_len` bytes of address space, of which memory is behind those that are committed.
+    /// Where a body starts, and behind it those that follow, each where the last one ends; of the address space of each, memory is
+    /// behind what is committed.
     pub fn body_start(&self, body: usize) -> *mut u8 {
         assert!(body < self.body_count, "a body beyond the last");
         // SAFETY: checked just now, and the mapping has room for so many.

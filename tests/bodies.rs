@@ -170,7 +170,7 @@ both! {
     #[test]
     fn what_was_not_sent_for_long_costs_no_memory() {
         let ring = Ring::anonymous(&Options::new().capacity(1000).max_len(16 << 30)).unwrap();
-        assert!(ring.stats().segment_len > 16_000_u64 << 30);
+        assert!(ring.stats().segment_len > 900 << 30);
         assert!(ring.stats().committed < 4 << 20);
         let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
         tx.send(&message(1, LONG)).unwrap();

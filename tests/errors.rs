@@ -216,7 +216,6 @@ fn options_out_of_bounds() {
     invalid(options().capacity((1 << 24) + 1), "capacity", "16777217");
     invalid(options().max_len(0), "max_len", "0");
     invalid(options().max_len((16 << 30) + 1), "max_len", "17179869185");
-    invalid(options().max_len(16 << 30).capacity(4096), "max_len", "17179869184");
     invalid(options().participants(0), "participants", "0");
     invalid(options().participants(1001), "participants", "1001");
     invalid(options().redelivery(Redelivery::AtMost(15)), "redelivery", "AtMost(15)");
@@ -229,6 +228,9 @@ fn options_out_of_bounds() {
     invalid(options().mode(0o700), "mode", "0o700");
     invalid(options().mode(0o4600), "mode", "0o4600");
     invalid(options().spin(Duration::from_millis(1001)), "spin", "1.001s");
+    invalid(options().max_len(100_000).body_stride(0), "body_stride", "0");
+    invalid(options().max_len(100_000).body_stride(5000), "body_stride", "5000");
+    invalid(options().max_len(100_000).body_stride(200_704), "body_stride", "200704");
     invalid(options().spin(Duration::MAX), "spin", "18446744073709551615.999999999s");
 }
 
@@ -237,6 +239,8 @@ fn options_at_their_bounds() {
     let options = Options::new().capacity(1);
     let bounds = [
         options.clone().capacity(1).max_len(1).participants(1),
+        options.clone().capacity(4096).max_len(16 << 30).participants(1000),
+        options.clone().max_len(10_000).body_stride(8192),
         options.clone().participants(1000),
         options.clone().redelivery(Redelivery::AtMost(0)),
         options.clone().redelivery(Redelivery::AtMost(14)),

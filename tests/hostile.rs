@@ -466,11 +466,21 @@ assert_eq!(stats.capacity, ring.capacity());
     /// The ring is as it should be, and long messages flow; only what is said of bodies is made up.
     #[test]
     fn lies_about_bodies() {
+        tell_lies_about_bodies(|options| options);
+    }
+
+    /// The same, of messages that take two bodies.
+    #[test]
+    fn lies_about_runs() {
+        tell_lies_about_bodies(|options| options.body_stride(4096));
+    }
+
+    fn tell_lies_about_bodies(of: fn(Options) -> Options) {
         let _watchdog = watchdog("a verb");
         let tally = Tally::default();
         for capacity in [1, 4] {
             for seed in 0..40 {
-                let options = Options::new().capacity(capacity).max_len(LONG).participants(4);
+                let options = of(Options::new().capacity(capacity).max_len(LONG).participants(4));
                 let retain = [0, 2 * LONG, 256 << 20][seed % 3];
                 let ring = Ring::<[u8]>::anonymous(&options.retain(retain)).unwrap();
                 let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());
@@ -502,6 +512,48 @@ assert_eq!(stats.capacity, ring.capacity());
         }
         let (long, errors) = (tally.long.into_inner(), tally.errors.into_inner());
         assert!(long > 500 && errors > 500, "{long} long messages came, {errors} errors");
+    }
+
+    /// Every body that a message is said to lie in must be there, with the memory that its part takes.
+    #[test]
+    fn a_message_that_goes_on_where_nothing_is() {
+        const STRIDE: usize = 4096;
+        let options = Options::new().capacity(1).max_len(10 * STRIDE).body_stride(STRIDE).participants(4);
+        let ring = Ring::<[u8]>::anonymous(&options).unwrap();
+        let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());
+        let layout = Layout::read(&file);
+        let (table, count, _) = layout.bodies;
+        let description = layout.records.0 + if layout.is_mpmc { 8 } else { 0 };
+        let (mut sender, mut receiver) = (ring.sender().unwrap(), ring.receiver().unwrap());
+        let mut buffer = vec![0; 10 * STRIDE];
+        let mut word = [0; 8];
+        // What comes of a message that is said to lie from some body on, and of which the second body is said to have so much.
+        let mut receive_as = |say: &dyn Fn(u64) -> u64, watermark: u64| {
+            sender.try_send(&vec![7; 3 * STRIDE]).unwrap();
+            file.read_exact_at(&mut word, description).unwrap();
+            let first = (u64::from_le_bytes(word) >> 36) - 1;
+            file.write_all_at(&say(first).to_le_bytes(), description).unwrap();
+            let second = table + 16 * (first + 1) + 8;
+            file.write_all_at(&watermark.to_le_bytes(), second).unwrap();
+            let received = receiver.try_recv_into(&mut buffer);
+            file.write_all_at(&(STRIDE as u64).to_le_bytes(), second).unwrap();
+            received
+        };
+        let said = |body: u64, len: usize| (body + 1) << 36 | len as u64;
+        let (whole, corrupt) = (STRIDE as u64, Err(ringmail::TryRecvError::Corrupt));
+        assert_eq!(receive_as(&|first| said(first, 3 * STRIDE), whole), Ok(3 * STRIDE));
+        // One byte more than the last of its bodies has, so that the next is wanted: which has none.
+        assert_eq!(receive_as(&|first| said(first, 3 * STRIDE + 1), whole), corrupt);
+        // Over the end of the table, by one body and by all.
+        assert_eq!(receive_as(&|_| said(count - 2, 3 * STRIDE), whole), corrupt);
+        assert_eq!(receive_as(&|_| said(count, 3 * STRIDE), whole), corrupt);
+        assert_eq!(receive_as(&|_| said((1 << 28) - 2, 3 * STRIDE), whole), corrupt);
+        // Longer than any message may be.
+        assert_eq!(receive_as(&|first| said(first, 10 * STRIDE + 1), whole), corrupt);
+        assert_eq!(receive_as(&|_| said(0, (1 << 36) - 1), whole), corrupt);
+        // One of them in the middle has less than its part.
+        assert_eq!(receive_as(&|first| said(first, 3 * STRIDE), 0), corrupt);
+        assert_eq!(receive_as(&|first| said(first, 2 * STRIDE), whole), Ok(2 * STRIDE));
     }
 
     /// A stretch of positions over the end of all numbers is as short as any other.

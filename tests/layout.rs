@@ -4,7 +4,9 @@
 mod support;
 
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-use ringmail::{Message, Options, Redelivery, mpmc, spsc};
+use ringmail::{Message, OpenError, Options, Redelivery, mpmc, spsc};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 use support::{Name, name};
 
@@ -167,6 +169,78 @@ fn long_messages_have_bodies() {
     assert!(rx.recv().unwrap().as_ptr().is_aligned_to_a_page());
     assert_eq!(Bytes::of(&name).u64(2176), 65536, "left: what the body of the acknowledged message has");
     ring.close();
+}
+
+/// How many bodies the ring has, and bytes from one to the next. Of a segment that is too long to be read.
+fn bodies(capacity: usize, max_len: usize) -> (u64, u64) {
+    let ring = mpmc::Ring::<[u8]>::anonymous(&OPTIONS.capacity(capacity).max_len(max_len)).unwrap();
+    let mut header = [0; 512];
+    File::from(ring.as_fd().try_clone_to_owned().unwrap()).read_exact_at(&mut header, 0).unwrap();
+    let header = Bytes(header.to_vec());
+    let start = (header.u64(96) + 16 * header.u64(240)).next_multiple_of(2 << 20);
+    assert_eq!(header.u64(16), start + header.u64(240) * header.u64(104), "segment length");
+    (header.u64(240), header.u64(104))
+}
+
+#[test]
+fn a_message_takes_several_bodies_where_one_would_be_too_much_address_space() {
+    const MIB: usize = 1 << 20;
+    assert_eq!(bodies(5, 5000), (5 + 1024, 8192));
+    assert_eq!(bodies(5, 3 * MIB), (5 + 1024, 4 << 20));
+    // Half a TiB for as many as slots and participants, and as much again.
+    assert_eq!(bodies(5, 16 << 30), (5 + 32, 16 << 30));
+    assert_eq!(bodies(22, 16 << 30), (22 + 32, 16 << 30));
+    assert_eq!(bodies(23, 16 << 30), (2 * (23 + 1024), 500 << 20));
+    assert_eq!(bodies(4096, 125 * MIB), (4096 + 1024, 126 << 20));
+    assert_eq!(bodies(4096, 127 * MIB), (2 * (4096 + 1024), 102 << 20));
+    assert_eq!(bodies(4096, 16 << 30), (2 * (4096 + 1024), 102 << 20));
+}
+
+#[test]
+fn a_message_in_several_bodies() {
+    let name = name("runs");
+    let options = OPTIONS.max_len(65536).body_stride(8192).retain(1 << 20);
+    let ring = mpmc::Ring::<[u8]>::create(&name, &options).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&[1; 8192]).unwrap();
+    tx.send(&[2; 20000]).unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!((bytes.u64(32), bytes.u64(104), bytes.u64(240)), (65536, 8192, 2 * 1029), "longest, stride, bodies");
+    let table = bytes.u64(96);
+    let body = |index: u64| [0, 8].map(|at| bytes.u64((table + 16 * index + at) as usize));
+    assert_eq!(bytes.u64(8192 + 8), 1 << 36 | 8192, "body 0, length");
+    assert_eq!(body(0), [1, 8192], "of position 0, committed");
+    assert_eq!(bytes.u64(9216 + 8), 1030 << 36 | 20000, "from body 1029 on, length");
+    assert_eq!([1029, 1030, 1031].map(body), [[3, 8192], [3, 8192], [3, 4096]], "of position 1, committed");
+    assert_eq!(body(1032), [0; 2]);
+    let first = (2 << 20) + 1029 * 8192;
+    assert!(bytes.0[first..][..20000].iter().all(|&byte| byte == 2), "in one piece");
+    assert_eq!(bytes.0[first + 20000], 0);
+    assert_eq!(rx.recv().unwrap().len(), 8192);
+    assert_eq!(rx.recv().unwrap().len(), 20000);
+    assert_eq!(Bytes::of(&name).u64(2176), 8192 + 20480, "left");
+    ring.close();
+}
+
+/// The stride is the creator's choice; what follows from it is looked into.
+#[test]
+fn a_ring_whose_bodies_do_not_follow_from_their_stride_is_refused() {
+    let name = name("stride");
+    let _ring = mpmc::Ring::<[u8]>::create(&name, &OPTIONS.max_len(65536).body_stride(8192)).unwrap();
+    let file = File::options().read(true).write(true).open(name.path()).unwrap();
+    let mut good = [0; 512];
+    file.read_exact_at(&mut good, 0).unwrap();
+    let open = || mpmc::Ring::<[u8]>::open(&name).map(drop);
+    for (at, value) in [(104, 0_u64), (104, 4096), (104, 8193), (104, 65536), (104, 1 << 63), (240, 1029), (240, 2059)]
+    {
+        let mut bytes = good;
+        bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        file.write_all_at(&bytes, 0).unwrap();
+        let error = open().unwrap_err();
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{at}: {value}: {error}");
+        file.write_all_at(&good, 0).unwrap();
+        open().unwrap();
+    }
 }
 
 #[test]

@@ -14,6 +14,7 @@
 //! - a receiver reads the whole of the very message that it took;
 //! - when all are killed, what was sent and not acknowledged is there to be read; then every slot takes a message with
 //!   a body again; and whoever tidies up finds all the memory, also what the dead had just got;
+//! - of bodies that name a message in the ring, there are those that it lies in, and no others;
 //! - when all is acknowledged and nobody died, no more bodies have memory than are to be retained (where a scenario says how
 //!   many; where not, what is acknowledged is given back, whatever else there is).
 
@@ -21,7 +22,7 @@ pub mod mpmc;
 pub mod spsc;
 
 use crate::owner::Owner;
-use crate::ring::body::{Pool, Rotation, Seized, Tenancy};
+use crate::ring::body::{Name, Pool, Rotation, Run, Seized, Tenancy};
 use crate::ring::idle::{self, Idle, Look};
 use crate::ring::{body, mpmc as mpmc_core, spsc as spsc_core};
 use crate::search::{Print, Verdict};
@@ -31,7 +32,7 @@ use std::fmt::Write;
 /// The most slots of a ring.
 const SLOTS: usize = 2;
 /// The most bodies.
-pub const BODIES: usize = 3;
+pub const BODIES: usize = 5;
 const SKIPS: usize = SLOTS;
 const EXTRA: usize = 2 * SLOTS;
 const TAIL: usize = EXTRA + 1;
@@ -113,11 +114,32 @@ fn is_dead(owner: Owner) -> bool {
     owner == Owner::ORPHAN || CELL[DEAD].load(SeqCst) >> owner.index() & 1 != 0
 }
 
-/// What a slot says of its message: which body it lies in, and, for the judge, which message it is.
+/// What a slot says of its message: which body it lies in, or the first of how many, and, for the judge, which message it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Description {
     body: u8,
+    count: u8,
     message: u8,
+}
+
+impl Description {
+    fn new(run: Run, message: u8) -> Self {
+        Self { body: run.first as u8, count: run.count as u8, message }
+    }
+
+    fn run(self) -> Run {
+        Run { first: self.body.into(), count: self.count.into() }
+    }
+
+    /// The body in which a half of the message lies.
+    fn body_of(self, half: usize) -> usize {
+        body_of(self.run(), half)
+    }
+}
+
+/// The body in which a half of a message lies: of two bodies, each has one.
+fn body_of(run: Run, half: usize) -> usize {
+    run.first + if run.count > 1 { half } else { 0 }
 }
 
 /// The memory of the bodies.
@@ -135,15 +157,16 @@ struct Room {
 }
 
 impl Room {
-    fn write(&mut self, body: usize, half: usize, message: u8) -> Result<(), Verdict> {
+    fn write(&mut self, run: Run, half: usize, message: u8) -> Result<(), Verdict> {
+        let body = body_of(run, half);
         self.content[body][half] = message;
         if self.is_there[body] { Ok(()) } else { Err(Verdict::Gone) }
     }
 
     /// Reads half of the message of a slot.
     fn read(&self, slot: usize, half: usize) -> Result<(), Verdict> {
-        let Description { body, message } = self.slots[slot];
-        match body as usize {
+        let Description { message, .. } = self.slots[slot];
+        match self.slots[slot].body_of(half) {
             // The product says that such a message is none.
             body if !self.watermark[body] => Err(Verdict::Lost),
             body if !self.is_there[body] => Err(Verdict::Gone),
@@ -154,11 +177,13 @@ impl Room {
 
     fn digest(&self, print: &mut Print) {
         let bits = |bits: [bool; BODIES]| bits.iter().fold(0, |all, &bit| all << 1 | u64::from(bit));
-        let content = self.content.iter().flatten().fold(0, |all, &half| all << 8 | u64::from(half));
-        print.add(bits(self.watermark) << 56 | bits(self.unsure) << 52 | bits(self.is_there) << 48 | content);
-        print.add(
-            self.slots.iter().fold(0, |all, slot| all << 16 | u64::from(slot.body) << 8 | u64::from(slot.message)),
-        );
+        let content = |half: usize| self.content.iter().fold(0, |all, halves| all << 8 | u64::from(halves[half]));
+        let flags = bits(self.watermark) << 16 | bits(self.unsure) << 8 | bits(self.is_there);
+        print.add(flags << 40 | content(0));
+        print.add(content(1));
+        let slot =
+            |slot: &Description| u64::from(slot.body) << 16 | u64::from(slot.count) << 8 | u64::from(slot.message);
+        print.add(self.slots.iter().fold(0, |all, of| all << 24 | slot(of)));
     }
 }
 
@@ -232,8 +257,8 @@ enum Aim {
 enum Came {
     /// There is more to do.
     On,
-    /// A body was obtained.
-    With(usize),
+    /// Bodies were obtained.
+    With(Run),
     /// There is none.
     Without,
     /// It is done.
@@ -246,6 +271,11 @@ struct Hand {
     stage: Stage,
     aim: Aim,
     body: usize,
+    /// Bodies that the message takes, that are to be left, or to be given back: from which on, how many, and how many of them
+    /// are still to be seen to.
+    first: usize,
+    run: usize,
+    more: usize,
     seized: Seized,
     keep: bool,
     /// Bodies to look at before all is tidy.
@@ -274,6 +304,9 @@ impl Hand {
             stage: Stage::Idle,
             aim: Aim::Obtain,
             body: 0,
+            first: 0,
+            run: 1,
+            more: 0,
             seized: Seized::Sound,
             keep: false,
             left: 0,
@@ -290,7 +323,8 @@ impl Hand {
         }
     }
 
-    fn start(&mut self, aim: Aim, body: usize, count: usize) {
+    /// Begins. `run` is how many bodies a message is to have.
+    fn start(&mut self, aim: Aim, run: usize, count: usize) {
         let stage = match aim {
             Aim::Obtain => Stage::Claim,
             Aim::Expect => Stage::Find,
@@ -298,21 +332,32 @@ impl Hand {
             Aim::Leave => Stage::Count,
             Aim::Tidy => Stage::Worth,
         };
-        *self = Self { stage, aim, body, left: count, count, next: self.next, window: self.window, ..Self::new() };
+        *self = Self { stage, aim, run, left: count, count, next: self.next, window: self.window, ..Self::new() };
     }
 
-    /// Begins to count a body as idle, and to give back what then is too much.
-    fn leave(&mut self, body: usize, count: usize, (retain, looks): (u64, bool)) {
-        self.start(Aim::Leave, body, count);
-        (self.retain, self.looks) = (retain, looks);
+    /// Begins to give back bodies that were left: all of them, where nobody counts; else to count them as idle, and to give back what
+    /// then is too much. The last first.
+    fn leave(&mut self, run: Run, count: usize, keeps: Option<(u64, bool)>) {
+        self.start(if keeps.is_some() { Aim::Leave } else { Aim::Trim }, run.count, count);
+        (self.first, self.more, self.body) = (run.first, run.count - 1, run.first + run.count - 1);
+        (self.retain, self.looks) = keeps.unwrap_or_default();
     }
 
-    /// The body that it uses.
-    fn uses(&self) -> Option<usize> {
+    /// Begins to give back what is too much, if it is, after bodies were counted as idle on the way.
+    fn ask_again(&mut self, count: usize, (retain, looks): (u64, bool)) {
+        self.start(Aim::Leave, 1, count);
+        (self.stage, self.retain, self.looks) = (Stage::Again, retain, looks);
+    }
+
+    /// The bodies that it uses.
+    fn uses(&self) -> std::ops::Range<usize> {
         use Stage::*;
         let is_free = mutant(Mutant::ReleaseFirst) && self.stage == Lower;
-        let uses = matches!(self.stage, Look | Mark | Commit | Raise | Had | Give | Punch | Lower | Release);
-        (uses && !is_free).then_some(self.body)
+        match self.stage {
+            Look | Mark | Commit | Raise if self.aim == Aim::Obtain => self.first..self.first + self.run,
+            Look | Mark | Commit | Raise | Had | Give | Punch | Lower | Release if !is_free => self.body..self.body + 1,
+            _ => 0..0,
+        }
     }
 
     fn end(&mut self, came: Came) -> Came {
@@ -323,7 +368,11 @@ impl Hand {
     /// It has a body, with memory.
     fn has(&mut self) -> Came {
         if self.aim == Aim::Obtain {
-            return self.end(Came::With(self.body));
+            if self.body + 1 == self.first + self.run {
+                return self.end(Came::With(Run { first: self.first, count: self.run }));
+            }
+            (self.body, self.stage) = (self.body + 1, Stage::Look);
+            return Came::On;
         }
         self.stage = Stage::Release;
         Came::On
@@ -331,10 +380,15 @@ impl Hand {
 
     /// It is done with giving back one body.
     fn clear(&mut self) -> Came {
+        let is_own = self.aim == Aim::Leave && self.look.is_none();
+        if self.more > 0 && (self.aim == Aim::Trim || (is_own && self.over > 0)) {
+            (self.more, self.body, self.stage) = (self.more - 1, self.body - 1, Stage::Seize);
+            return Came::On;
+        }
         if matches!(self.aim, Aim::Trim | Aim::Expect) {
             return self.end(Came::Over);
         }
-        if self.aim == Aim::Leave && self.look.is_none() {
+        if is_own {
             self.stage = Stage::Again;
             return Came::On;
         }
@@ -359,12 +413,20 @@ impl Hand {
                 let rotation = Rotation::default();
                 rotation.next.set(self.next);
                 rotation.window.set(self.window);
-                let claim = || pool.claim(&rotation, (1, usize::MAX), position, tenancy);
+                let (run, watermark) = (self.run, room.watermark);
+                let let_go = |body: usize| {
+                    pool.release(body);
+                    idle.leave(watermark[body].into());
+                };
+                let claim = || match run {
+                    1 => pool.claim(&rotation, (1, usize::MAX), position, tenancy).map(Run::one),
+                    _ => pool.claim_run(run, position, tenancy, |_, _| true, let_go),
+                };
                 let Some(claimed) = sync::step(memory, log, claim) else { return Came::On };
                 (self.next, self.window) = (rotation.next.get(), rotation.window.get());
                 match claimed {
-                    Some(body) => {
-                        self.body = body;
+                    Some(run) => {
+                        (self.first, self.body) = (run.first, run.first);
                         Stage::Look
                     }
                     None if self.is_again => return self.end(Came::Without),
@@ -409,7 +471,8 @@ impl Hand {
                 Stage::Commit
             }
             Stage::Count => {
-                self.sum = sync::step(memory, log, || idle.leave(1)).expect("one access");
+                let bodies = self.run as u64;
+                self.sum = sync::step(memory, log, || idle.leave(bodies)).expect("one access");
                 Stage::Ask
             }
             Stage::Ask => {
@@ -418,7 +481,10 @@ impl Hand {
                     None => return Came::On,
                     Some(most) if most <= self.retain => return self.end(Came::Over),
                     Some(_) if self.looks => Stage::Begin,
-                    Some(_) => Stage::Seize,
+                    Some(most) => {
+                        self.over = most - self.retain;
+                        Stage::Seize
+                    }
                 }
             }
             Stage::Again => match sync::step(memory, log, || idle.most()) {
@@ -547,7 +613,7 @@ impl Hand {
         print.add(
             flags << 32 | (self.stage as u64) << 24 | (self.aim as u64) << 16 | (self.body << 8 | self.left) as u64,
         );
-        print.add(self.next << 8 | self.window);
+        print.add(self.next << 8 | self.window | ((self.first << 16 | self.run << 8 | self.more) as u64) << 16);
         if self.aim == Aim::Leave {
             write!(print, "{:?}", self.look).expect("a print takes all");
             let counts = [self.retain, self.sum, self.found, self.over, self.left as u64];
@@ -571,11 +637,16 @@ fn judge_rest(memory: &Memory, room: &Room, retain: Option<u64>) -> Result<(), V
     if there > retain || there > most { Err(Verdict::Leaked) } else { Ok(()) }
 }
 
+/// Whether some body names the message at a position, and is not one of those that it lies in.
+fn is_kept(memory: &Memory, position: u64, run: Run) -> bool {
+    (0..BODIES).any(|body| memory[USERS + body] == Name::message(position).0 && !run.bodies().contains(&body))
+}
+
 /// Whether some body names somebody alive, who `uses` no such body.
-fn is_forgotten(memory: &Memory, uses: impl Fn(u32) -> Option<usize>) -> bool {
+fn is_forgotten(memory: &Memory, uses: impl Fn(u32) -> std::ops::Range<usize>) -> bool {
     (0..BODIES).any(|body| {
         let word = memory[USERS + body];
         let owner = Owner::from_bits(word >> 2).index();
-        word & 3 == 2 && memory[DEAD] >> owner & 1 == 0 && uses(owner) != Some(body)
+        word & 3 == 2 && memory[DEAD] >> owner & 1 == 0 && !uses(owner).contains(&body)
     })
 }

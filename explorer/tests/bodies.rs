@@ -21,6 +21,9 @@ fn two(first: &[Deed], second: &[Deed]) -> Vec<Vec<Deed>> {
 const SPSC: spsc::Scenario = spsc::Scenario {
     slots: 2,
     bodies: 3,
+    runs: 0,
+    long: 0,
+    shortened: 0,
     messages: 3,
     drops: 0,
     batch: 1,
@@ -90,6 +93,46 @@ fn what_is_idle_stays_within_bounds() {
     }
 }
 
+/// Who gives up a run, and who takes one that begins in the middle of it.
+fn overlapping() -> Scenario {
+    Scenario::new(2, 1, two(&[AbortRun, SendRun], &[SendRun]), 0).runs(4)
+}
+
+/// For runs there are hardly more bodies than one message takes, so that messages get into each other's way.
+#[test]
+fn runs() {
+    overlapping().explore("2x0, N=2, B=1+4, a run aborted, two sent").holds(138_000);
+    let scenario = Scenario::new(1, 2, two(&[SendRun, Send], &[SendRun]), 1).runs(3).crashes(2);
+    scenario.explore("2x1, N=1, B=2+3, runs and a short message, 2 crashes").holds(620_000);
+    let scenario = Scenario::new(2, 2, two(&[SendRun], &[Send, SendRun]), 1).runs(3);
+    scenario.explore("2x1, N=2, B=2+3, runs and a short message").holds(930_000);
+    let scenario = Scenario::new(2, 1, two(&[SendRun], &[SendRun]), 1).runs(3).crashes(1);
+    scenario.explore("2x1, N=2, B=1+3, two runs, 1 crash").holds(330_000);
+    let scenario = Scenario::new(1, 1, two(&[Shorten], &[SendRun]), 1).runs(3).crashes(1);
+    scenario.explore("2x1, N=1, B=1+3, one shortened, 1 crash").holds(50_000);
+}
+
+#[test]
+fn what_is_idle_of_runs_stays_within_bounds() {
+    let keeps = |bodies, looks| Scenario::new(1, 1, two(&[Shorten], &[SendRun]), 1).runs(3).keeps(bodies, looks);
+    keeps(1, true).explore("2x1, N=1, B=1+3, one shortened, one body kept").holds(66_000);
+    keeps(0, false).explore("2x1, N=1, B=1+3, one shortened, none kept, own given back").holds(460_000);
+    let keeps = |bodies, looks| Scenario::new(1, 1, one(&[SendRun, Send]), 2).runs(3).keeps(bodies, looks);
+    keeps(1, true).explore("1x2, N=1, B=1+3, a run and a short message, one body kept").holds(690_000);
+    keeps(1, false).explore("1x2, N=1, B=1+3, a run and a short message, one body kept, own given back").holds(130_000);
+}
+
+#[test]
+fn runs_in_spsc() {
+    let runs = spsc::Scenario { slots: 1, bodies: 2, runs: 3, long: 0b110, messages: 2, ..SPSC };
+    spsc::Scenario { shortened: 0b10, drops: 0b100, ..runs }
+        .explore("spsc, N=1, B=2+3, two runs, one shortened, a loan dropped, 2 crashes")
+        .holds(76_000);
+    spsc::Scenario { slots: 2, bodies: 1, runs: 4, long: 0b1010, messages: 3, drops: 0b1000, crashes: 1, ..runs }
+        .explore("spsc, N=2, B=1+4, two runs, a short message, a loan dropped, 1 crash")
+        .holds(230_000);
+}
+
 #[test]
 fn successors_in_spsc_roles() {
     SPSC.explore("spsc, N=2, B=3, three messages, 2 crashes").holds(1);
@@ -128,7 +171,13 @@ fn one_by_one() -> Scenario {
 }
 
 #[test]
+fn keep_lost() {
+    finds(Mutant::KeepLost, "2x0, N=2, B=1+4", overlapping(), &[Leaked]);
+}
+
+#[test]
 fn blind_claim() {
+    finds(Mutant::BlindClaim, "2x0, N=2, B=1+4", overlapping(), &[Shared]);
     finds(Mutant::BlindClaim, "2x1, N=2, B=3", two_by_one(), &[Shared]);
     finds_in_spsc(Mutant::BlindClaim, "spsc", SPSC, &[Shared]);
 }
@@ -198,4 +247,6 @@ fn gone_at_once() {
 #[test]
 fn unreleased() {
     finds_in_spsc(Mutant::Unreleased, "spsc", spsc::Scenario { crashes: 3, ..SPSC }, &[Leaked]);
+    let runs = spsc::Scenario { bodies: 1, runs: 4, long: 0b1110, crashes: 2, ..SPSC };
+    finds_in_spsc(Mutant::Unreleased, "spsc, runs", runs, &[Leaked]);
 }

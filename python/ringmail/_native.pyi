@@ -85,8 +85,8 @@ class Ring:
         Args:
             name: 1 to 200 characters of ``A-Z a-z 0-9 . _ -``.
             capacity: how many messages that nobody has acknowledged fit, exactly.
-            max_message_bytes: the longest message in bytes, 8192 at least. It costs address space, ``(capacity + 1024)`` times
-                as much; by default a ring takes about 4 TiB of the 128 that a process has, at most 16 GiB a message.
+            max_message_bytes: the longest message in bytes, 8192 at least; 16 GiB by default, which is the most. It costs address
+                space, at most about 1 TiB of the 128 that a process has, and less where ``capacity`` times as much is less.
             participants: how many processes may take part at once, up to 1000.
             redelivery: how many more times a message is delivered whose receiver died or rejected it, 0 to 14; for ever if None.
             keep_open: waits for a successor when nobody is left on the other side, instead of `Disconnected`.

@@ -23,8 +23,8 @@ class Queue(QueueCore[_T]):
     Args:
         maxsize: how many messages nobody has received yet there may be, exactly; a ``put`` beyond that waits. 0, or less, is
             4096 of them: a queue has no thread that would keep more.
-        max_message_bytes: the longest message in bytes. It costs address space and no memory, ``(maxsize + 1024)`` times as
-            much; 128 TiB is what a process has. By default a queue takes about 4 TiB: 819 MiB a message at 4096, 2 GiB at 1024.
+        max_message_bytes: the longest message in bytes, 16 GiB by default, which is the most. It costs address space and no memory:
+            at most about 1 TiB of the 128 that a process has, and less where ``maxsize`` times as much is less.
         participants: how many processes may put or get at once.
         retain_bytes: how much memory for messages beyond 960 bytes stays with the queue when it is empty; by default as much as they
             took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB).

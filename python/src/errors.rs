@@ -86,7 +86,9 @@ impl Stop {
             Self::TooLarge { len, max } => PyValueError::new_err(format!(
                 "message of {len} bytes is longer than the ring allows: {max} bytes (max_message_bytes of whoever made it)"
             )),
-            Self::NoSpace { needed } => no_space(format!("no shared memory left for a message of {needed} bytes")),
+            Self::NoSpace { needed } => {
+                no_space(format!("no shared memory left, or no room in one piece, for a message of {needed} bytes"))
+            }
             Self::Corrupt => PyRuntimeError::new_err("the ring is corrupt: somebody wrote into it out of line"),
             Self::Join(error) => join(error),
             Self::Other => PyOSError::new_err("the ring refused"),
@@ -138,7 +140,7 @@ pub fn open(error: OpenError) -> PyErr {
         OpenError::Join(error) => join(error),
         OpenError::Io(error) if error.raw_os_error() == Some(libc::ENOMEM) => PyOSError::new_err((
             libc::ENOMEM,
-            "no address space left for the ring: give it a smaller capacity or max_message_bytes",
+            "no address space left for the ring: give this one or others a smaller max_message_bytes",
         )),
         OpenError::Io(error) => PyOSError::new_err((error.raw_os_error().unwrap_or(0), format!("{said}: {error}"))),
         _ => PyValueError::new_err(said),

@@ -15,7 +15,7 @@ use std::time::Duration;
 pub struct Wishes {
     /// Slots.
     pub capacity: usize,
-    /// Longest message in bytes; what [`RESERVE`] has room for if `None`.
+    /// Longest message in bytes; [`LONGEST`] if `None`.
     pub max_message_bytes: Option<usize>,
     /// Processes at once.
     pub participants: u32,
@@ -111,20 +111,14 @@ impl Wishes {
             // For the library to refuse.
             Some(0) => 0,
             Some(bytes) => bytes.max(8192),
-            None => {
-                let share = RESERVE / self.capacity.saturating_add(SPARE).max(1);
-                // Whole megabytes, which are easier to talk about; 64 MiB to 16 GiB.
-                (share & !((1 << 20) - 1)).clamp(64 << 20, 16 << 30)
-            }
+            None => LONGEST,
         }
     }
 }
 
-/// Address space that a ring takes when nobody says how long its messages get: a process has 128 TiB.
-const RESERVE: usize = 4 << 40;
-
-/// Bodies that a ring has beyond its slots, at most.
-const SPARE: usize = 1024;
+/// The longest message in bytes where nobody says how long they get: the longest there is. It costs address space, about 1 TiB a ring whatever
+/// its capacity, of which a process has 128.
+const LONGEST: usize = 16 << 30;
 
 /// Opens a ring behind a number that another object may own: it is duplicated.
 pub fn from_fd(fd: i32) -> PyResult<port::Ring> {

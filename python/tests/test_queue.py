@@ -163,10 +163,36 @@ def test_too_large_names_the_option() -> None:
 
 def test_defaults_have_room() -> None:
     queue: ringmail.Queue = ringmail.Queue()
-    assert queue.capacity == 4096 and queue.max_message_bytes >= 512 << 20
-    assert ringmail.Queue(4).max_message_bytes >= 2 << 30
-    many = [ringmail.Queue() for _ in range(20)]
+    assert queue.capacity == 4096 and queue.max_message_bytes == 16 << 30
+    assert ringmail.Queue(4).max_message_bytes == 16 << 30
+    assert all(end.max_message_bytes == 16 << 30 for end in ringmail.pair(4))
+    assert ringmail.Ring.anonymous(4).max_message_bytes == 16 << 30
+    many = [ringmail.Queue() for _ in range(30)]
     assert all(queue.empty() for queue in many)
+    more = [ringmail.Queue(4) for _ in range(70)]
+    more[-1].put(b"as good as the first")
+    assert more[-1].get() == b"as good as the first"
+
+
+def test_a_message_longer_than_a_slots_share_of_the_room() -> None:
+    """Which is 102 MiB for each of 4096."""
+    queue: ringmail.Queue = ringmail.Queue(retain_bytes=0)
+    stats = queue.stats()
+    room = stats["segment_bytes"] // 2 // 5120
+    assert 100 << 20 < room < 110 << 20
+    for length in (room - 4096, room + 1, 2 * room + 4096):
+        array = np.zeros(length, "u1")
+        array[:: 1 << 16] = 7
+        array[-1] = 9
+        queue.put(array)
+        del array
+        assert queue.stats()["in_use_bytes"] - stats["in_use_bytes"] >= length
+        queue.put("short")
+        got = queue.get()
+        assert got.shape == (length,) and got[-1] == 9 and got[:-1].sum() == 7 * len(got[: -1 : 1 << 16])
+        del got
+        assert queue.get() == "short"
+        assert queue.stats()["committed_bytes"] == stats["committed_bytes"]
 
 
 def test_bad_sizes_are_value_errors() -> None:
@@ -298,11 +324,13 @@ def test_no_address_space_is_enomem() -> None:
     """Of which a ring takes much, and shared memory is not full then."""
     rings: list[ringmail.Ring] = []
     with pytest.raises(OSError, match="address space") as caught:
-        for _ in range(100):
-            rings.append(ringmail.Ring.anonymous(max_message_bytes=16 << 30))
+        for _ in range(200):
+            rings.append(ringmail.Ring.anonymous(1, max_message_bytes=16 << 30))
     assert caught.value.errno == errno.ENOMEM
     rings.pop()
-    rings.append(ringmail.Ring.anonymous(max_message_bytes=16 << 30))
+    rings.append(ringmail.Ring.anonymous(1, max_message_bytes=16 << 30))
+    # What was raised keeps this function's variables, until the collector comes by.
+    rings.clear()
 
 
 def test_no_memory_is_enospc_and_the_ring_goes_on() -> None:

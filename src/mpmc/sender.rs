@@ -400,10 +400,17 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
         self.sender.publish(self.claim)
     }
 
-    fn abort(&mut self) {
+    fn shorten(&mut self, lent: usize, len: usize) {
         let end = &self.sender.end;
         if !end.is_inherited(self.me) {
-            end.attachment.leave_place(self.place, || end.core.abort(self.claim));
+            end.attachment.shorten_place(self.place, lent, len);
+        }
+    }
+
+    fn abort(&mut self, lent: usize) {
+        let end = &self.sender.end;
+        if !end.is_inherited(self.me) {
+            end.attachment.leave_place(self.place, lent, || end.core.abort(self.claim));
             end.freed();
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A body does not belong to a slot. A sender who has claimed a slot and must say more than fits there claims a body, writes
 //! into it, and notes its number with the slot. Bodies outnumber the slots; the few that have just been read are used again
-//! first, because what was just touched is still in the cache.
+//! first, because what was just touched is still in the cache. A message longer than a body takes a *run* of them: several that
+//! follow each other.
 //!
 //! A word for each body says who uses it:
 //!
@@ -33,6 +34,28 @@
 //! *Only the spsc sender can be at one position more than once*: it dropped a loan there, or its predecessor died
 //! there. It ends the use itself, lest as many bodies are in use as were claimed for that position: nobody else may
 //! while it is current.
+//!
+//! # Runs
+//!
+//! *A run is nothing but its bodies.* Each has its word, and each word names the message's position: it is claimed by a swap of
+//! its own, from the first on, and free when the message is past, as if it were the message's only one. All that is said above
+//! is said of each. So who dies between two swaps leaves bodies that name his position, which is past when his slot is reaped;
+//! and the one store that acknowledges the message frees all of them.
+//!
+//! *Whoever loses one has none.* He lets go what he has claimed of the run, as he may while his position is current: nobody else
+//! writes those words. Had he kept them, they would be in use for as long as his message is in the ring, which lies elsewhere,
+//! and with every loss there would be more of them. Then he looks behind the body that he lost.
+//!
+//! *It ends.* A sender goes over the bodies for runs once, from the first to the last, and never back. It may miss a place that
+//! becomes free behind it, and is then told that there is none. Two that want places which overlap claim in the same order: the
+//! one who is ahead at a body never wants one that the other has before it, so one of the two goes on.
+//!
+//! *What a message does not need of its run* is let go before it is published, while its position is still its sender's alone
+//! to speak for: afterwards the receiver may acknowledge it at any moment, and the body be another's. The length in the slot
+//! then says how many bodies the message has, to everybody.
+//!
+//! *Runs and single bodies are apart*, so that neither kind is without room because of the other: of those for single
+//! messages there are more than slots, whatever is in the others. See `layout::bodies`.
 //!
 //! A participant who is stopped in the middle keeps at most the bodies of its own messages, and one for each of its threads.
 
@@ -90,6 +113,27 @@ impl Name {
     }
 }
 
+/// Bodies that follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The first of them.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+}
+
+impl Run {
+    /// One body.
+    pub const fn one(body: usize) -> Self {
+        Self { first: body, count: 1 }
+    }
+
+    /// Each of them.
+    pub const fn bodies(self) -> core::ops::Range<usize> {
+        self.first..self.first + self.count
+    }
+}
+
 /// How a body was when it was taken to give its memory back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seized {
@@ -130,13 +174,15 @@ const PASSED_BY: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub struct Pool<S> {
     shared: S,
+    /// The first so many are for messages that take one.
+    singles: usize,
     count: usize,
 }
 
 impl<S: Shared> Pool<S> {
-    /// `count` bodies.
-    pub fn new(shared: S, count: usize) -> Self {
-        Self { shared, count }
+    /// `singles` bodies for messages that take one, and then as many for runs as make `count`.
+    pub fn new(shared: S, singles: usize, count: usize) -> Self {
+        Self { shared, singles, count }
     }
 
     /// Claims a body for the message at `position`, which the caller has. `None` where all are in use.
@@ -151,13 +197,13 @@ impl<S: Shared> Pool<S> {
         tenancy: &impl Tenancy,
     ) -> Option<usize> {
         let mut needed = rotation.window.get() as usize;
-        let mut window = needed.max(fitting).clamp(1, self.count);
+        let mut window = needed.max(fitting).clamp(1, self.singles);
         let mut next = rotation.next.get() as usize;
         let mut claimed = None;
         for _ in 0..PASSED_BY.min(window) {
             if next >= window {
                 needed = self.needed(window, spare, tenancy);
-                window = needed.max(fitting).clamp(1, self.count);
+                window = needed.max(fitting).clamp(1, self.singles);
                 next = 0;
             }
             next += 1;
@@ -168,7 +214,7 @@ impl<S: Shared> Pool<S> {
         }
         if claimed.is_none() {
             // More of them; in the end any that is free.
-            let mut rest = (window..self.count).chain(0..window);
+            let mut rest = (window..self.singles).chain(0..window);
             claimed = rest.find(|&index| self.try_claim(index, position, tenancy));
             if let Some(index) = claimed {
                 needed = needed.max(index + 1);
@@ -180,14 +226,59 @@ impl<S: Shared> Pool<S> {
         claimed
     }
 
-    /// Claims any free body that `suits`.
+    /// Claims any free body that `suits`, of those for messages that take one.
     pub fn claim_any(
         &self,
         position: u64,
         tenancy: &impl Tenancy,
         mut suits: impl FnMut(usize) -> bool,
     ) -> Option<usize> {
-        (0..self.count).find(|&index| suits(index) && self.try_claim(index, position, tenancy))
+        (0..self.singles).find(|&index| suits(index) && self.try_claim(index, position, tenancy))
+    }
+
+    /// Claims a run of `count` bodies for the message at `position`, which the caller has: the first that is free and of which
+    /// each body `suits` at its place in the run. `None` where there is none.
+    ///
+    /// What was claimed of a run that somebody else was quicker to take a body of is given to `let_go`, body by body, which
+    /// [releases](Self::release) it.
+    pub fn claim_run(
+        &self,
+        count: usize,
+        position: u64,
+        tenancy: &impl Tenancy,
+        suits: impl Fn(usize, usize) -> bool,
+        mut let_go: impl FnMut(usize),
+    ) -> Option<Run> {
+        let mut from = self.singles;
+        loop {
+            let run = self.free_run(from, count, tenancy, &suits)?;
+            let mut rest = run.bodies();
+            let Some(lost) = rest.find(|&body| !self.try_claim(body, position, tenancy)) else { return Some(run) };
+            if !mutant(Mutant::KeepLost) {
+                (run.first..lost).for_each(&mut let_go);
+            }
+            from = lost + 1;
+        }
+    }
+
+    /// The first run of `count` bodies in nobody's use, from body `from` on or later, of which each `suits` at its place in the run.
+    pub fn free_run(
+        &self,
+        from: usize,
+        count: usize,
+        tenancy: &impl Tenancy,
+        suits: impl Fn(usize, usize) -> bool,
+    ) -> Option<Run> {
+        let mut first = from.max(self.singles);
+        while first + count <= self.count {
+            let is_bad = |&place: &usize| !suits(place, first + place) || self.is_in_use(first + place, tenancy);
+            // From the last on: no run that begins before one that is in the way is any better.
+            match (0..count).rev().find(is_bad) {
+                Some(place) => first += place + 1,
+                None => return Some(Run { first, count }),
+            }
+        }
+        None
     }
 
     /// Takes a body that is in nobody's use, to give its memory back. The caller calls [`release`](Self::release) when it has.

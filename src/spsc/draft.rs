@@ -114,7 +114,13 @@ impl Draft {
     /// Sends the message as far as it is filled, if one is begun. Never blocks.
     pub(crate) fn commit(&mut self) -> Result<(), Stop> {
         match self.page.take() {
-            Some(page) => self.sender.slot(page.place).commit(page.filled),
+            Some(page) => {
+                let mut slot = self.sender.slot(page.place);
+                if page.filled < page.len {
+                    slot.shorten(page.len, page.filled);
+                }
+                slot.commit(page.filled)
+            }
             None => Ok(()),
         }
     }
@@ -127,7 +133,7 @@ impl Draft {
 
     fn forget(&mut self) {
         if let Some(page) = self.page.take() {
-            self.sender.slot(page.place).abort();
+            self.sender.slot(page.place).abort(page.len);
         }
     }
 }

@@ -75,4 +75,6 @@ pub enum Mutant {
     LateLook,
     /// A body that is being given back is not counted as idle any more.
     GoneAtOnce,
+    /// A sender that loses a body of a run keeps what it had claimed of it.
+    KeepLost,
 }

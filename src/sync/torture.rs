@@ -81,7 +81,7 @@ fn dawdle(one_in: u64) {
 }
 
 /// Every deliberate mistake.
-pub const MUTANTS: [Mutant; 34] = [
+pub const MUTANTS: [Mutant; 35] = [
     Mutant::SinglePass,
     Mutant::Unseen,
     Mutant::PassWriting,
@@ -116,6 +116,7 @@ pub const MUTANTS: [Mutant; 34] = [
     Mutant::Overwritten,
     Mutant::Unfreed,
     Mutant::Forgiven,
+    Mutant::KeepLost,
 ];
 
 static SEEDED: AtomicU8 = AtomicU8::new(0);

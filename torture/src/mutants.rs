@@ -22,7 +22,7 @@ const LONGER: &str = "1";
 const SLOWLY: [Mutant; 4] = [Mutant::WordFirst, Mutant::RaiseLate, Mutant::BlindClaim, Mutant::ForgetfulSeize];
 
 /// Mistakes about the memory of long messages.
-const LONG: [Mutant; 12] = [
+const LONG: [Mutant; 13] = [
     Mutant::BlindClaim,
     Mutant::TrustTrimmer,
     Mutant::ForgetfulSeize,
@@ -35,6 +35,7 @@ const LONG: [Mutant; 12] = [
     Mutant::LateGift,
     Mutant::LateLook,
     Mutant::GoneAtOnce,
+    Mutant::KeepLost,
 ];
 
 /// Mistakes that chance need not hit on, not by dawdling either:
@@ -53,7 +54,9 @@ const LONG: [Mutant; 12] = [
 ///   somebody adopts; or spoil a count that is not looked at here. The explorer finds them.
 /// - `LateGift`, `LateLook` and `GoneAtOnce` put what is idle too low by a body, if two give memory back at the very same instant; the
 ///   next look puts it right. The explorer finds them.
-const NARROW: [Mutant; 12] = [
+/// - `KeepLost` keeps bodies too many for as long as one message is in the ring, if two senders want overlapping runs at the same
+///   instant. The explorer finds it.
+const NARROW: [Mutant; 13] = [
     Mutant::Unseen,
     Mutant::SkipFirst,
     Mutant::WakeFirst,
@@ -66,6 +69,7 @@ const NARROW: [Mutant; 12] = [
     Mutant::LateGift,
     Mutant::LateLook,
     Mutant::GoneAtOnce,
+    Mutant::KeepLost,
 ];
 
 /// Makes the mistake that the environment names, if it names one.

@@ -26,6 +26,8 @@ pub struct Plan {
     pub mpmc: bool,
     pub capacity: usize,
     pub max_len: usize,
+    /// Bytes of a body, where messages take several.
+    pub body_stride: Option<usize>,
     pub senders: usize,
     pub receivers: usize,
     /// Most messages a receiver holds.
@@ -60,10 +62,11 @@ impl Plan {
         capacity = capacity.min((MOST_BYTES / max_len).max(2));
         // Of an spsc role the second one waits for the first to die.
         let most = if mpmc { 4 } else { 2 };
-        Self {
+        let mut plan = Self {
             mpmc,
             capacity,
             max_len,
+            body_stride: None,
             senders: 1 + random.below(most) as usize,
             receivers: 1 + random.below(most) as usize,
             hold: random.skewed(1, 8) as usize,
@@ -88,11 +91,21 @@ impl Plan {
                 5..8 => Ending::Massacre,
                 _ => Ending::Close,
             },
-        }
+        };
+        plan.body_stride = plan.draw_stride(random);
+        plan
+    }
+
+    /// Half of the rings whose messages have bodies have such short ones that the longest takes two to seven. (Of longer ones
+    /// there are enough for all: nobody is to be told that there are none.)
+    fn draw_stride(&self, random: &mut Random) -> Option<usize> {
+        let stride = (self.max_len / (2 + random.below(6) as usize)).next_multiple_of(4096);
+        (stride < self.max_len && self.capacity <= 64 && random.percent(50)).then_some(stride)
     }
 
     pub fn options(&self) -> Options {
         let options = Options::new().capacity(self.capacity).max_len(self.max_len).participants(48);
+        let options = self.body_stride.into_iter().fold(options, Options::body_stride);
         options.keep_open(self.keep_open).membarrier(self.membarrier).redelivery(self.redelivery).retain(self.retain)
     }
 

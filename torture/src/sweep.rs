@@ -24,9 +24,8 @@ use table::{SCENES, Scene};
 
 /// So much wrong is enough of one scene: each of those who wait for ever takes its time.
 const ENOUGH: u64 = 3;
-/// After so many points at places that were seen before, only every so-many-th is looked at until there is a new one.
+/// After so many points at places that were seen before, only some are looked at until there is a new one: see [`Scene::step`].
 const DULL: u64 = 40;
-const STRIDE: u64 = 11;
 /// Slots of every scene's ring.
 pub const SLOTS: usize = 4;
 
@@ -117,7 +116,7 @@ fn sweep(flavour: &str, scene: &Scene, title: &str) -> io::Result<(u64, u64)> {
             println!("{title:27} given up");
             return Ok((looked_at, wrong));
         }
-        step = if scene.is_long() && dull > DULL { STRIDE } else { 1 };
+        step = if dull > DULL { scene.step() } else { 1 };
         point += step;
     }
     sum(scene.most, &places, &outcomes);

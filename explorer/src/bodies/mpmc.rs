@@ -4,10 +4,11 @@
 mod aftermath;
 
 use super::{
-    Aim, Came, Description, EXTRA, Hand, Names, Room, SLOTS, USERS, is_dead, is_forgotten, is_shared, judge_rest,
+    Aim, BODIES, Came, Description, EXTRA, Hand, Names, Room, SLOTS, USERS, is_dead, is_forgotten, is_kept, is_shared,
+    judge_rest,
 };
 use crate::owner::Owner;
-use crate::ring::body::{Pool, Tenancy};
+use crate::ring::body::{Pool, Run, Tenancy};
 use crate::ring::mpmc::{Claim, Core, Liveness, Miss, Step, Taken};
 use crate::ring::position::Positions;
 use crate::ring::recover::Patience;
@@ -21,12 +22,30 @@ use std::cell::Cell;
 pub enum Deed {
     /// Sends a long message.
     Send,
+    /// Sends a message that takes two bodies, if they are to be had.
+    SendRun,
+    /// Fills two bodies that were lent and sends what is in the first.
+    Shorten,
     /// Fills half a loan and drops it.
     Abort,
+    /// Fills half a loan of two bodies and drops it.
+    AbortRun,
     /// Asks for memory before it claims, as after a refusal.
     Expect,
     /// Gives back what nobody uses.
     Tidy,
+}
+
+impl Deed {
+    /// Bodies that it takes, at first.
+    fn bodies(self) -> usize {
+        if matches!(self, Self::SendRun | Self::Shorten | Self::AbortRun) { 2 } else { 1 }
+    }
+
+    /// Whether a message comes of it.
+    fn is_sent(self) -> bool {
+        matches!(self, Self::Send | Self::SendRun | Self::Shorten)
+    }
 }
 
 /// What is explored.
@@ -34,8 +53,10 @@ pub enum Deed {
 pub struct Scenario {
     /// Slots of the ring, 1 or 2.
     pub slots: u64,
-    /// Bodies, 1 to 3.
+    /// Bodies, 1 to 5.
     pub bodies: usize,
+    /// So many of them, the first, are for messages that take one.
+    pub singles: usize,
     /// What each sender does.
     pub senders: Vec<Vec<Deed>>,
     /// Receivers that take what comes.
@@ -53,7 +74,7 @@ pub struct Scenario {
 impl Scenario {
     /// Nobody dies, and memory is given back at once.
     pub fn new(slots: u64, bodies: usize, senders: Vec<Vec<Deed>>, receivers: usize) -> Self {
-        Self { slots, bodies, senders, receivers, trims: true, retain: None, crashes: 0, fault: None }
+        Self { slots, bodies, singles: bodies, senders, receivers, trims: true, retain: None, crashes: 0, fault: None }
     }
 
     /// With so many deaths at most.
@@ -64,6 +85,11 @@ impl Scenario {
     /// With a mistake.
     pub fn fault(self, fault: Mutant) -> Self {
         Self { fault: Some(fault), ..self }
+    }
+
+    /// With so many more bodies, for messages that take two.
+    pub fn runs(self, bodies: usize) -> Self {
+        Self { bodies: self.singles + bodies, ..self }
     }
 
     /// With memory that stays.
@@ -110,6 +136,8 @@ enum Doing {
     Memory,
     First,
     Second,
+    /// Lets go what is not needed.
+    Shorten,
     Describe,
     /// The store that ends it.
     Last,
@@ -128,8 +156,8 @@ struct Process {
     deed: usize,
     claim: Option<Claim>,
     taken: Option<Taken>,
-    /// The body that is filled, or of which the message was taken.
-    body: Option<usize>,
+    /// The bodies that are filled, or of which the message was taken.
+    body: Option<Run>,
     hand: Hand,
 }
 
@@ -161,7 +189,7 @@ impl Process {
 
     fn digest(&self, print: &mut Print) {
         let values = self.log.values();
-        let body = self.body.map_or(0, |body| body as u64 + 1);
+        let body = self.body.map_or(0, |run| (run.count << 3 | run.first) as u64);
         let flags = u64::from(self.news) << 16 | (self.doing as u64) << 8 | self.deed as u64;
         print.add(flags << 32 | body << 16 | values.len() as u64);
         let claim = self.claim.map_or(0, |claim| (claim.lap << 8) | (claim.index as u64 + 1));
@@ -210,7 +238,8 @@ impl World {
         assert!(scenario.slots as usize <= SLOTS && scenario.senders.len() + scenario.receivers <= 3);
         sync::seed(scenario.fault);
         let known = Known(Core::new(Names, Positions::new(scenario.slots), Patience(u32::MAX)));
-        let pool = Pool::new(Names, scenario.bodies);
+        assert!(scenario.bodies <= BODIES, "more bodies than there are cells for");
+        let pool = Pool::new(Names, scenario.singles, scenario.bodies);
         let told = Cell::new((Doing::Next, Hand::new()));
         Self { scenario, known, pool, settled: Prints::default(), told }
     }
@@ -243,10 +272,17 @@ impl World {
             let process = &mut state.processes[number];
             match came {
                 Came::On => {}
-                Came::With(body) => (process.body, process.doing) = (Some(body), Doing::First),
-                // There are bodies enough for all.
-                Came::Without => return Err(Verdict::Leaked),
-                Came::Over => self.next_deed(process, number),
+                Came::With(run) => (process.body, process.doing) = (Some(run), Doing::First),
+                // There are bodies enough for all messages that take one.
+                Came::Without if deed.bodies() == 1 => return Err(Verdict::Leaked),
+                Came::Without => match self.scenario.retain {
+                    Some(retain) => process.hand.ask_again(self.scenario.bodies, retain),
+                    None => process.doing = Doing::Last,
+                },
+                Came::Over if process.claim.is_none() => self.next_deed(process, number),
+                // What was asked for in vain is not sent; what was shortened is.
+                Came::Over if process.body.is_none() => process.doing = Doing::Last,
+                Came::Over => process.doing = Doing::Describe,
             }
             return Ok(());
         }
@@ -256,7 +292,7 @@ impl World {
         match process.doing {
             Doing::Next if matches!(deed, Deed::Expect | Deed::Tidy) => {
                 let aim = if deed == Deed::Tidy { Aim::Tidy } else { Aim::Expect };
-                process.hand.start(aim, 0, self.scenario.bodies);
+                process.hand.start(aim, 1, self.scenario.bodies);
                 process.doing = Doing::Memory;
             }
             Doing::Next => {
@@ -264,7 +300,7 @@ impl World {
                 match claimed {
                     None => return Ok(()),
                     Some(None) => process.doing = Doing::From,
-                    Some(claim) => self.claimed(process, claim),
+                    Some(claim) => self.claimed(process, deed, claim),
                 }
                 process.cursor = cursor.get();
             }
@@ -281,36 +317,50 @@ impl World {
                 process.cursor = cursor.get();
                 match step {
                     Step::To(position) => process.position = position,
-                    Step::Done(Ok(claim)) => self.claimed(process, Some(claim)),
+                    Step::Done(Ok(claim)) => self.claimed(process, deed, Some(claim)),
                     Step::Done(Err(Miss::NotNow)) => process.miss(),
                     Step::Done(Err(Miss::Corrupt)) => return Err(Verdict::Corrupt),
                 }
             }
             Doing::First => {
                 room.write(process.body.expect("obtained"), 0, message)?;
-                process.doing = if deed == Deed::Abort { Doing::Last } else { Doing::Second };
+                process.doing = if deed.is_sent() { Doing::Second } else { Doing::Last };
             }
             Doing::Second => {
-                room.write(process.body.expect("obtained"), 1, message)?;
+                // What is shortened has all of it in its first body.
+                let run = process.body.expect("obtained");
+                let run = if deed == Deed::Shorten { Run::one(run.first) } else { run };
+                room.write(run, 1, message)?;
+                process.doing = if deed == Deed::Shorten { Doing::Shorten } else { Doing::Describe };
+            }
+            Doing::Shorten => {
+                let run = process.body.expect("obtained");
+                let rest = Run::one(run.first + 1);
+                sync::step(memory, &mut process.log, || self.pool.release(rest.first)).expect("one access");
+                process.body = Some(Run::one(run.first));
                 process.doing = Doing::Describe;
+                if self.scenario.trims {
+                    process.hand.leave(rest, self.scenario.bodies, self.scenario.retain);
+                    process.doing = Doing::Memory;
+                }
             }
             Doing::Describe => {
                 let claim = process.claim.expect("claimed");
-                room.slots[claim.index] = Description { body: process.body.expect("obtained") as u8, message };
+                room.slots[claim.index] = Description::new(process.body.expect("obtained"), message);
                 process.doing = Doing::Last;
             }
             _ => {
                 let claim = process.claim.take().expect("claimed");
                 let body = process.body.take();
-                let is_sent = body.is_some() && deed == Deed::Send;
+                let is_sent = body.is_some() && deed.is_sent();
                 let end = || if is_sent { core.commit(claim) } else { core.abort(claim) };
                 sync::step(memory, &mut process.log, end).expect("one access");
                 if is_sent {
                     *committed |= bit(message);
                 }
                 match body {
-                    Some(body) if !is_sent && self.scenario.trims => {
-                        self.leave(&mut process.hand, body);
+                    Some(run) if !is_sent && self.scenario.trims => {
+                        process.hand.leave(run, self.scenario.bodies, self.scenario.retain);
                         process.doing = Doing::Memory;
                     }
                     _ => self.next_deed(process, number),
@@ -320,10 +370,10 @@ impl World {
         Ok(())
     }
 
-    fn claimed(&self, process: &mut Process, claim: Option<Claim>) {
+    fn claimed(&self, process: &mut Process, deed: Deed, claim: Option<Claim>) {
         process.claim = claim;
         process.go(Doing::Memory);
-        process.hand.start(Aim::Obtain, 0, self.scenario.bodies);
+        process.hand.start(Aim::Obtain, deed.bodies(), self.scenario.bodies);
     }
 
     fn next_deed(&self, process: &mut Process, number: usize) {
@@ -390,36 +440,28 @@ impl World {
             }
             // What the slot says of its body must be asked before it is anybody's.
             Doing::Describe => {
-                let body = room.slots[process.taken.expect("taken").index].body.into();
-                process.body = Some(body);
+                let run = room.slots[process.taken.expect("taken").index].run();
+                process.body = Some(run);
                 process.doing = Doing::Last;
                 if mutant(Mutant::GiveBackFirst) || mutant(Mutant::CountFirst) {
-                    self.leave(&mut process.hand, body);
+                    process.hand.leave(run, self.scenario.bodies, self.scenario.retain);
                     process.doing = Doing::Memory;
                 }
             }
             _ => {
                 let taken = process.taken.take().expect("taken");
-                let body = process.body.take().expect("it was said");
+                let run = process.body.take().expect("it was said");
                 let message = room.slots[taken.index].message;
                 sync::step(memory, &mut process.log, || core.acknowledge(taken)).expect("one access");
                 *acknowledged |= bit(message);
                 process.go(Doing::Next);
                 if self.scenario.trims && !mutant(Mutant::GiveBackFirst) && !mutant(Mutant::CountFirst) {
-                    self.leave(&mut process.hand, body);
+                    process.hand.leave(run, self.scenario.bodies, self.scenario.retain);
                     process.doing = Doing::Memory;
                 }
             }
         }
         Ok(())
-    }
-
-    /// Begins to deal with a body that was just left.
-    fn leave(&self, hand: &mut Hand, body: usize) {
-        match self.scenario.retain {
-            Some(retain) => hand.leave(body, self.scenario.bodies, retain),
-            None => hand.start(Aim::Trim, body, self.scenario.bodies),
-        }
     }
 
     fn took(process: &mut Process, taken: Option<Taken>) {
@@ -430,12 +472,19 @@ impl World {
     /// A body has one user.
     fn is_shared(&self, state: &State) -> bool {
         let filling = state.processes[..self.senders()].iter().filter_map(|process| process.body);
-        let in_hand = state.processes.iter().filter_map(|process| process.hand.uses());
-        let messages = (0..self.scenario.slots as usize).filter_map(|slot| {
-            let phase = Word(state.memory[slot]).phase();
-            matches!(phase, Phase::Ready | Phase::Reading).then(|| usize::from(state.room.slots[slot].body))
-        });
-        is_shared(filling.chain(in_hand).chain(messages))
+        let in_hand = state.processes.iter().flat_map(|process| process.hand.uses());
+        let messages = self.messages(state).map(|(_, run)| run);
+        is_shared(filling.chain(messages).flat_map(Run::bodies).chain(in_hand))
+    }
+
+    /// The messages in the ring, by their positions, and where they lie.
+    fn messages(&self, state: &State) -> impl Iterator<Item = (u64, Run)> {
+        let (ring, words, slots) = (self.known.0.positions(), state.memory, state.room.slots);
+        (0..self.scenario.slots as usize).filter_map(move |slot| {
+            let word = Word(words[slot]);
+            let is_there = matches!(word.phase(), Phase::Ready | Phase::Reading);
+            is_there.then(|| (ring.at(word.lap_near(0), slot), slots[slot].run()))
+        })
     }
 }
 
@@ -498,6 +547,9 @@ impl Model for World {
     fn check(&mut self, state: &State) -> Result<(), Verdict> {
         if self.is_shared(state) {
             return Err(Verdict::Shared);
+        }
+        if self.messages(state).any(|(position, run)| is_kept(&state.memory, position, run)) {
+            return Err(Verdict::Leaked);
         }
         if is_forgotten(&state.memory, |process| state.processes[process as usize].hand.uses()) {
             return Err(Verdict::Leaked);

@@ -4,10 +4,11 @@
 //! itself for a loan that it dropped, is free for it alone. For all others everything from the head on is in use.
 
 use super::{
-    Aim, Came, DEAD_PLACES, Description, Hand, Names, Room, SLOTS, is_dead, is_forgotten, is_shared, judge_rest,
+    Aim, Came, DEAD_PLACES, Description, Hand, Names, Room, SLOTS, is_dead, is_forgotten, is_kept, is_shared,
+    judge_rest,
 };
 use crate::owner::Owner;
-use crate::ring::body::{Pool, Tenancy};
+use crate::ring::body::{Pool, Run, Tenancy};
 use crate::ring::mpmc::Liveness;
 use crate::ring::position::Positions;
 use crate::ring::spsc::{Consumer, Producer, Shared, acknowledge, is_current};
@@ -20,8 +21,14 @@ use std::fmt::Write;
 pub struct Scenario {
     /// Slots of the ring, 1 or 2.
     pub slots: u64,
-    /// Bodies, 1 to 3.
+    /// Bodies for messages that take one.
     pub bodies: usize,
+    /// More of them, for messages that take two; 5 in all at most.
+    pub runs: usize,
+    /// Messages with such a number (a bit each) take two.
+    pub long: u16,
+    /// Of these, such have two lent and need one.
+    pub shortened: u16,
     /// Messages sent, numbered from 1.
     pub messages: u8,
     /// Before a message with such a number (a bit each) a loan is half filled and dropped.
@@ -45,7 +52,8 @@ impl Scenario {
             self.slots as usize <= SLOTS && (1..=2).contains(&self.batch) && usize::from(self.crashes) < DEAD_PLACES
         );
         sync::seed(self.fault);
-        let (ring, pool) = (Positions::new(self.slots), Pool::new(Names, self.bodies));
+        let ring = Positions::new(self.slots);
+        let pool = Pool::new(Names, self.bodies, self.bodies + self.runs);
         search(name, &mut World { scenario: self, ring, pool, settled: Prints::default() })
     }
 }
@@ -71,8 +79,10 @@ enum Doing {
     Resume,
     /// Ends the use of what a predecessor left.
     Begin,
-    /// Ends the use of a loan's body.
+    /// Ends the use of a loan's bodies.
     Abandon,
+    /// Lets go what is not needed.
+    Shorten,
     Next,
     Take,
     /// Obtains memory or gives it back.
@@ -95,10 +105,10 @@ struct Role<H> {
     /// Slots in hand, and how many messages.
     slots: [usize; 2],
     count: usize,
-    /// The body that is filled.
-    body: Option<usize>,
+    /// The bodies that are filled.
+    body: Option<Run>,
     /// Bodies to be given back.
-    left: [Option<usize>; 2],
+    left: [Option<Run>; 2],
     has_dropped: bool,
     hand: Hand,
 }
@@ -184,18 +194,34 @@ impl World {
                 }
             }
             Doing::Abandon => {
-                let body = sender.body.take().expect("obtained");
-                sync::step(memory, &mut sender.log, || self.pool.release(body)).expect("one access");
-                (sender.has_dropped, sender.doing) = (true, Doing::Next);
+                let run = sender.body.expect("obtained");
+                let left = *sender.left[0].get_or_insert(run);
+                sync::step(memory, &mut sender.log, || self.pool.release(run.first)).expect("one access");
+                if run.count > 1 {
+                    sender.body = Some(Run { first: run.first + 1, count: run.count - 1 });
+                    return Ok(());
+                }
+                (sender.body, sender.left[0], sender.has_dropped, sender.doing) = (None, None, true, Doing::Next);
                 if self.scenario.trims {
-                    self.leave(&mut sender.hand, body);
+                    sender.hand.leave(left, self.bodies(), self.scenario.retain);
+                    sender.doing = Doing::Memory;
+                }
+            }
+            Doing::Shorten => {
+                let run = sender.body.expect("obtained");
+                let rest = Run::one(run.first + 1);
+                sync::step(memory, &mut sender.log, || self.pool.release(rest.first)).expect("one access");
+                (sender.body, sender.doing) = (Some(Run::one(run.first)), Doing::Describe);
+                if self.scenario.trims {
+                    sender.hand.leave(rest, self.bodies(), self.scenario.retain);
                     sender.doing = Doing::Memory;
                 }
             }
             Doing::Next => match sender.act(memory, Producer::claim) {
                 Some(slot) => {
                     (sender.slots[0], sender.doing) = (slot, Doing::Memory);
-                    sender.hand.start(Aim::Obtain, 0, self.scenario.bodies);
+                    let is_long = self.scenario.long >> number & 1 != 0;
+                    sender.hand.start(Aim::Obtain, 1 + usize::from(is_long), self.bodies());
                 }
                 None => sender.doing = Doing::Resting,
             },
@@ -205,9 +231,13 @@ impl World {
                 let Role { hand, log, .. } = sender;
                 match hand.step((memory, room, log), &self.pool, &known, me, position) {
                     Came::On => {}
-                    Came::With(body) => (sender.body, sender.doing) = (Some(body), Doing::First),
+                    Came::With(run) => (sender.body, sender.doing) = (Some(run), Doing::First),
+                    Came::Over if sender.body.is_some() => sender.doing = Doing::Describe,
                     Came::Over => sender.doing = Doing::Next,
-                    Came::Without => return Err(Verdict::Leaked),
+                    // There are enough for all messages that take one. (That there is no run is an error of that send, and
+                    // the slot is the sender's as it was: it tries again once something has changed.)
+                    Came::Without if self.scenario.long >> number & 1 == 0 => return Err(Verdict::Leaked),
+                    Came::Without => sender.doing = Doing::Resting,
                 }
             }
             Doing::First => {
@@ -218,12 +248,13 @@ impl World {
                 }
             }
             Doing::Second => {
-                room.write(sender.body.expect("obtained"), 1, number)?;
-                sender.doing = Doing::Describe;
+                // What is shortened has all of it in its first body.
+                let (run, is_short) = (sender.body.expect("obtained"), self.scenario.shortened >> number & 1 != 0);
+                room.write(if is_short { Run::one(run.first) } else { run }, 1, number)?;
+                sender.doing = if is_short { Doing::Shorten } else { Doing::Describe };
             }
             Doing::Describe => {
-                let body = sender.body.expect("obtained") as u8;
-                room.slots[sender.slots[0]] = Description { body, message: number };
+                room.slots[sender.slots[0]] = Description::new(sender.body.expect("obtained"), number);
                 sender.doing = Doing::Last;
             }
             _ => {
@@ -265,8 +296,8 @@ impl World {
             Doing::Describe => {
                 for place in 0..receiver.count {
                     room.read(receiver.slots[place], 1)?;
-                    let body = room.slots[receiver.slots[place]].body.into();
-                    receiver.left[place] = Some(body).filter(|_| self.scenario.trims);
+                    let run = room.slots[receiver.slots[place]].run();
+                    receiver.left[place] = Some(run).filter(|_| self.scenario.trims);
                 }
                 receiver.doing = Doing::Last;
                 if mutant(Mutant::GiveBackFirst) {
@@ -294,30 +325,33 @@ impl World {
     /// Goes on with the next body to be given back, or with what comes then.
     fn trim_next(&self, receiver: &mut Role<Consumer<Names>>, then: Doing) {
         match receiver.left.iter_mut().find_map(Option::take) {
-            Some(body) => {
-                self.leave(&mut receiver.hand, body);
+            Some(run) => {
+                receiver.hand.leave(run, self.bodies(), self.scenario.retain);
                 receiver.doing = Doing::Memory;
             }
             None => receiver.doing = then,
         }
     }
 
-    /// Begins to deal with a body that was just left.
-    fn leave(&self, hand: &mut Hand, body: usize) {
-        match self.scenario.retain {
-            Some(retain) => hand.leave(body, self.scenario.bodies, retain),
-            None => hand.start(Aim::Trim, body, self.scenario.bodies),
-        }
+    fn bodies(&self) -> usize {
+        self.scenario.bodies + self.scenario.runs
     }
 
     /// A body has one user.
     fn is_shared(&self, state: &State) -> bool {
-        let in_hand = [state.sender.hand.uses(), state.receiver.hand.uses()];
-        let messages = (state.acknowledged..state.committed).map(|number| {
-            let slot = usize::from(number) % self.scenario.slots as usize;
-            usize::from(state.room.slots[slot].body)
-        });
-        is_shared(state.sender.body.into_iter().chain(in_hand.into_iter().flatten()).chain(messages))
+        let in_hand = state.sender.hand.uses().chain(state.receiver.hand.uses());
+        let messages = self.messages(state).map(|(_, run)| run);
+        is_shared(state.sender.body.into_iter().chain(messages).flat_map(Run::bodies).chain(in_hand))
+    }
+
+    /// The messages in the ring, by their positions, and where they lie.
+    fn messages(&self, state: &State) -> impl Iterator<Item = (u64, Run)> {
+        let (ring, slots) = (self.ring, state.room.slots);
+        (state.acknowledged..state.committed).map(move |number| {
+            let (lap, index) = (u64::from(number) / ring.capacity(), u64::from(number) % ring.capacity());
+            let position = ring.at(lap, index as usize);
+            (position, slots[ring.index(position)].run())
+        })
     }
 
     /// All are killed; successors come.
@@ -343,13 +377,14 @@ impl World {
         for number in 0..self.scenario.slots as u8 {
             let slot = sync::alone(&mut memory, || producer.claim()).ok_or(Verdict::Broken)?;
             let (position, mut hand) = (producer.tail(), Hand::new());
-            hand.start(Aim::Obtain, 0, self.scenario.bodies);
+            let is_long = number == 0 && self.scenario.runs > 0;
+            hand.start(Aim::Obtain, 1 + usize::from(is_long), self.bodies());
             let known = Known(Some(position));
-            let Came::With(body) = hand.finish(&mut memory, &mut room, &self.pool, &known, (me, position)) else {
+            let Came::With(run) = hand.finish(&mut memory, &mut room, &self.pool, &known, (me, position)) else {
                 return Err(Verdict::Leaked);
             };
-            (0..2).try_for_each(|half| room.write(body, half, STRANGE + number))?;
-            room.slots[slot] = Description { body: body as u8, message: STRANGE + number };
+            (0..2).try_for_each(|half| room.write(run, half, STRANGE + number))?;
+            room.slots[slot] = Description::new(run, STRANGE + number);
             sync::alone(&mut memory, || producer.commit(1));
         }
         if self.drain(&mut memory, &room, &mut consumer)? != self.scenario.slots {
@@ -357,7 +392,7 @@ impl World {
         }
         // Now that all positions of the dead are past, anybody finds all the memory.
         let mut hand = Hand::new();
-        hand.start(Aim::Tidy, 0, self.scenario.bodies);
+        hand.start(Aim::Tidy, 1, self.bodies());
         hand.finish(&mut memory, &mut room, &self.pool, &Known(None), (me, 0));
         if room.is_there.contains(&true) { Err(Verdict::Leaked) } else { Ok(()) }
     }
@@ -429,6 +464,9 @@ impl Model for World {
     fn check(&mut self, state: &State) -> Result<(), Verdict> {
         if self.is_shared(state) {
             return Err(Verdict::Shared);
+        }
+        if self.messages(state).any(|(position, run)| is_kept(&state.memory, position, run)) {
+            return Err(Verdict::Leaked);
         }
         let State { memory, sender, receiver, .. } = state;
         let hand = |place| if place == sender.place { sender.hand } else { receiver.hand };

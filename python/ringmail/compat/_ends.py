@@ -23,10 +23,6 @@ _T = TypeVar("_T")
 #: Messages of a pair without a capacity.
 UNBOUNDED = 1024
 
-#: The longest message in bytes that a pair is made for unless told otherwise, and the address space that it takes at most: the
-#: ring has as many bodies as slots, and 1024 more.
-ROOM, ADDRESSES = 2 << 30, 4 << 40
-
 #: Seconds after which a call looks whether its endpoint was closed by another thread. Each look of a ``put`` packs its message again.
 LOOK, LOOK_PACKED = 0.2, 1.0
 
@@ -37,8 +33,7 @@ SUCCESSOR = 0.02
 def ends(capacity: int | None, max_message_bytes: int | None) -> tuple[Sender, Receiver]:
     """A pair of that capacity, or without one."""
     slots = capacity or UNBOUNDED
-    longest = max(64 << 20, min(ROOM, ADDRESSES // (slots + 1024)))
-    return pair(slots, max_message_bytes=max_message_bytes or longest, participants=512)
+    return pair(slots, max_message_bytes=max_message_bytes or None, participants=512)
 
 
 def limit(block: bool, timeout: float | None) -> float:

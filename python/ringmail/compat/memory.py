@@ -9,9 +9,8 @@ What is better here:
 - A killed peer is told: `ringmail.Disconnected`, a ``BrokenPipeError``, instead of a wait for ever. So is the end of the stream, to a ``get``
   without a timeout.
 
-What differs: ``capacity=0`` is 1024 messages; a message has 2 GiB at most, less where the capacity is over 1024, unless
-``max_message_bytes`` says otherwise, which the original does not have; and there are no ``SharedMemory`` handles, hence no ``open_handles``
-and ``close_all``.
+What differs: ``capacity=0`` is 1024 messages; a message has 16 GiB at most, or ``max_message_bytes``, which the original does not have; and
+there are no ``SharedMemory`` handles, hence no ``open_handles`` and ``close_all``.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def create_shared_memory_pair(
 
     Args:
         capacity: how many messages that nobody has received there may be; 0 is 1024.
-        max_message_bytes: the longest message in bytes, up to 16 GiB; it costs ``(capacity + 1024)`` times as much address space.
+        max_message_bytes: the longest message in bytes, 16 GiB by default; it costs address space, at most about 1 TiB a pair.
 
     Raises:
         ValueError: a capacity that no ring can have.

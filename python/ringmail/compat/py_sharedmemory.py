@@ -10,8 +10,8 @@ What is better here:
   the end of the stream, to a ``get`` without a timeout.
 - ``has_space``, ``get_many`` and messages in place are there, on the endpoints of `ringmail.pair`.
 
-What differs: ``capacity=0`` is 1024 messages, after which ``put`` waits; and a message has 2 GiB at most, less where the capacity is over 1024,
-unless ``max_message_bytes`` says otherwise, which the original does not have. That costs address space: some 60 pairs fit into a process.
+What differs: ``capacity=0`` is 1024 messages, after which ``put`` waits; and a message has 16 GiB at most. That costs address space: some 120
+pairs fit into a process, and more where ``max_message_bytes``, which the original does not have, says less.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def create_shared_memory_pair(
     Args:
         capacity: how many messages that nobody has received there may be; 0 or None is 1024.
         ctx: taken for the sake of py-sharedmemory and not needed.
-        max_message_bytes: the longest message in bytes, up to 16 GiB; it costs ``(capacity + 1024)`` times as much address space.
+        max_message_bytes: the longest message in bytes, 16 GiB by default; it costs address space, at most about 1 TiB a pair.
 
     Raises:
         TypeError: the capacity is no integer.

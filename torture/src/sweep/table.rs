@@ -95,6 +95,12 @@ impl Scene {
         self
     }
 
+    /// A scene in which thousands of bodies are looked at, again and again.
+    const fn lengthy(mut self) -> Self {
+        self.most = 40 * MOST;
+        self
+    }
+
     /// A scene whose length depends on what else there is on the machine: so many points at most.
     const fn cut_off_at(mut self, most: u64) -> Self {
         self.most = most;
@@ -129,9 +135,27 @@ impl Scene {
         self.name.starts_with("long")
     }
 
+    /// Whether they have three, rather than one.
+    fn has_runs(&self) -> bool {
+        self.name.starts_with("long run")
+    }
+
+    /// Which of the points are looked at where nothing new is to be seen: every so-many-th, the fewer the more bodies there are.
+    pub fn step(&self) -> u64 {
+        match (self.is_long(), self.has_runs()) {
+            (false, _) => 1,
+            (true, false) => 11,
+            (true, true) => 101,
+        }
+    }
+
     pub fn options(&self) -> Options {
-        // As few bodies as there can be: each is looked at more than once.
-        let options = if self.is_long() { options().max_len(16 << 30).retain(0) } else { options() };
+        let options = match (self.is_long(), self.has_runs()) {
+            (false, _) => options(),
+            // As few bodies as there can be: each is looked at more than once.
+            (true, false) => options().max_len(7 << 30).retain(0),
+            (true, true) => options().max_len(64 << 10).body_stride(4096).retain(0),
+        };
         options.participants(self.places).redelivery(self.policy)
     }
 }
@@ -142,7 +166,7 @@ pub fn options() -> Options {
     Options::new().capacity(SLOTS).max_len(64).keep_open(true).spin(Duration::ZERO)
 }
 
-pub const SCENES: [Scene; 62] = [
+pub const SCENES: [Scene; 70] = [
     scene("create", 0, 0..0, 0..0),
     scene("open", 2, 0..0, 0..0),
     scene("list", 2, 0..0, 0..0).cut_off_at(1000),
@@ -205,4 +229,12 @@ pub const SCENES: [Scene; 62] = [
     scene("long adopt", 1, 0..1, 0..0),
     scene("long adopt, at most once", 1, 0..1, 0..0).under(Redelivery::AtMost(1)),
     scene("long recover", 0, 0..0, 0..0),
+    scene("long run, send", 1, 0..0, 100..101).lengthy(),
+    scene("long run, send, dead trimmers", 0, 0..0, 100..101).lengthy(),
+    scene("long run, loan, short", 1, 0..0, 100..101).lengthy(),
+    scene("long run, loan, drop", 1, 0..0, 0..0).lengthy(),
+    scene("long run, ack", 2, 0..1, 0..0).lengthy(),
+    scene("long run, recv_many", 4, 0..3, 0..0).lengthy(),
+    scene("long run, adopt", 1, 0..1, 0..0).lengthy(),
+    scene("long run, recover", 0, 0..0, 0..0).lengthy(),
 ];

@@ -34,7 +34,7 @@ impl World {
         // What is there is found by whoever looks, and nothing else is there.
         let (mut tidied, mut emptied) = (memory, room);
         let mut hand = Hand::new();
-        hand.start(Aim::Tidy, 0, self.scenario.bodies);
+        hand.start(Aim::Tidy, 1, self.scenario.bodies);
         hand.finish(&mut tidied, &mut emptied, &self.pool, &self.known, (receiver, 0));
         if emptied.is_there.contains(&true) {
             return Err(Verdict::Leaked);
@@ -68,7 +68,7 @@ impl World {
         Err(Verdict::Broken)
     }
 
-    /// Every slot takes a message with a body, and gives it again.
+    /// Every slot takes a message with a body, the first one with two where there are any for such, and gives it again.
     fn fill(&self, memory: &mut Memory, room: &mut Room, (me, receiver): (Owner, Owner)) -> Result<(), Verdict> {
         let (core, cursor) = (&self.known.0, Private::new(0));
         // Once round the positions that the dead had.
@@ -87,14 +87,15 @@ impl World {
         }
         for (number, &claim) in claims.iter().enumerate() {
             let mut hand = Hand::new();
-            hand.start(Aim::Obtain, 0, self.scenario.bodies);
+            let is_long = number == 0 && self.scenario.singles < self.scenario.bodies;
+            hand.start(Aim::Obtain, 1 + usize::from(is_long), self.scenario.bodies);
             let position = self.claim_position(Some(claim));
-            let Came::With(body) = hand.finish(memory, room, &self.pool, &self.known, (me, position)) else {
+            let Came::With(run) = hand.finish(memory, room, &self.pool, &self.known, (me, position)) else {
                 return Err(Verdict::Leaked);
             };
             let message = STRANGE + number as u8;
-            (0..2).try_for_each(|half| room.write(body, half, message))?;
-            room.slots[claim.index] = Description { body: body as u8, message };
+            (0..2).try_for_each(|half| room.write(run, half, message))?;
+            room.slots[claim.index] = Description::new(run, message);
             sync::alone(memory, || core.commit(claim));
         }
         self.drain(memory, room, receiver).map(|_| ())
