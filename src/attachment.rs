@@ -94,6 +94,8 @@ pub struct Attachment {
     survey: Survey,
     /// Whether a task ever waited here.
     is_polled: Private,
+    /// Bytes in bodies that were acknowledged last; none if that was a short message.
+    long: Private,
 }
 
 impl Attachment {
@@ -114,6 +116,7 @@ impl Attachment {
             asked: Default::default(),
             survey: Survey::default(),
             is_polled: Default::default(),
+            long: Default::default(),
         })
     }
 
@@ -174,6 +177,10 @@ impl Attachment {
         {
             pace.keep(len, deadline, || at(most));
         }
+        if self.bodies.is_best_alone(len) {
+            let bodies = self.bodies();
+            pace.keep_close(len, deadline, || bodies.in_the_way());
+        }
     }
 
     /// After an spsc sender dropped a loan of `lent` bytes: the next one is at the same position, so its bodies are not free by
@@ -231,6 +238,7 @@ impl Attachment {
         let bodies = self.bodies();
         // What the slot says of its bodies, and what they have, must be asked before they are anybody's.
         let left = self.slots.run_of(index).map(|run| (run, bodies.bytes_of(run)));
+        self.long.set(left.map_or(0, |(_, bytes)| bytes));
         let leave = || match left {
             Some((run, bytes)) => bodies.leave(&[run], bytes, self.me()),
             None => bodies.pass(self.me()),
@@ -274,6 +282,7 @@ impl Attachment {
                 left.push(run);
             }
         }
+        self.long.set(bytes / left.len().max(1) as u64);
         let leave = || match left.is_empty() {
             false => bodies.leave(&left, bytes, self.me()),
             true => bodies.pass(self.me()),
@@ -471,10 +480,12 @@ impl Attachment {
             Until::Forever => None,
         };
         let side = match role {
-            Role::Sender => Side::Sender(self.segment.header().capacity),
-            Role::Receiver => Side::Receiver(position),
+            Role::Sender => Side::Sender,
+            Role::Receiver => Side::Receiver,
         };
-        wait::wait(self.event_of(role), &self.system, patience, side, deadline, verdict).unwrap_or(Err(Stop::NotNow))
+        let long = if role == Role::Receiver { self.long.get() } else { 0 };
+        let place = wait::Place { side, position, capacity: self.segment.header().capacity, long };
+        wait::wait(self.event_of(role), &self.system, patience, place, deadline, verdict).unwrap_or(Err(Stop::NotNow))
     }
 
     /// Whether the ring holds nothing that anybody could still want.

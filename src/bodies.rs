@@ -125,6 +125,11 @@ impl Bodies {
         (len as u64 <= self.footprint).then(|| 2 * Self::of_len(len as u64, self.footprint).max(1) as u64)
     }
 
+    /// Whether messages of `len` bytes are best sent from one and the same body: two are more than suits the caches.
+    pub fn is_best_alone(&self, len: usize) -> bool {
+        2 * len as u64 > self.footprint && self.stride >= len as u64
+    }
+
     /// How many bodies of messages of `len` bytes suit the caches, and may stay when nobody uses them; at least one.
     fn fitting(&self, len: u64) -> usize {
         Self::of_len(len, self.footprint.min(self.retain)).max(1)
@@ -210,6 +215,11 @@ impl<T: Tenancy> Access<'_, T> {
             self.tidy_if_over(me);
         }
         body.ok_or(Stop::NoSpace { needed: len })
+    }
+
+    /// The message in the one body that [a round of one](Bodies::is_best_alone) goes round in, if it is there still.
+    pub fn in_the_way(&self) -> Option<u64> {
+        self.pool.message_in(0, self.tenancy)
     }
 
     /// Says at once that there is no memory, to a caller who was told so before and has no position yet: one that is given

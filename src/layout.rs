@@ -73,6 +73,16 @@ pub fn bare_stride<M: Message + ?Sized>() -> Option<usize> {
     size.filter(|&size| size > 0).map(|size| stride(size as u64, 1) as usize)
 }
 
+/// Bytes from one slot to the next in an mpmc ring of messages of type `M`, as far as their size alone says it.
+#[inline(always)]
+pub fn slot_stride<M: Message + ?Sized>() -> Option<usize> {
+    let size = if always_fits::<M>() { message::size_with::<M>(0) } else { None };
+    // A size is a multiple of the alignment. With one up to a line, word and message end in the same stride as without; beyond that they
+    // may not.
+    let is_told = |size: &usize| *size > 0 && !size.is_multiple_of(2 * 64);
+    size.filter(is_told).map(|size| stride(8 + size as u64, 1) as usize)
+}
+
 /// Bytes from one slot to the next where `whole` are used.
 ///
 /// A stride divides a cache line or is a multiple of it, so that no small slot straddles two.

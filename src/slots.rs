@@ -17,6 +17,8 @@ use std::ptr::NonNull;
 
 /// Bytes that change cores together. (Words are kept [twice as far](layout::LINE) apart.)
 const CACHE_LINE: usize = 64;
+/// Two of them: the slot of a message of 64 bytes, with its state word.
+const LINES_2: usize = 2 * CACHE_LINE;
 
 /// Where everything of one mapped ring is.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +124,25 @@ impl Slots {
                 // SAFETY: as for `payload`.
                 unsafe { self.payloads.add(index * stride) }
             }
+            None => self.payload(index),
+        }
+    }
+
+    /// The slots of an mpmc ring, if the type of its messages says how far they are apart.
+    #[inline(always)]
+    pub fn typed<M: Message + ?Sized>(&self) -> Option<Typed<'_>> {
+        let stride = layout::slot_stride::<M>()?;
+        debug_assert_eq!((stride, stride), (self.record_stride, self.payload_stride));
+        Some(Typed { slots: self, stride })
+    }
+
+    /// The payload of a slot in an mpmc ring: as [`payload`](Self::payload), without a multiplication where the type says how far slots are
+    /// apart.
+    #[inline(always)]
+    pub fn payload_of<M: Message + ?Sized>(&self, index: usize) -> *mut u8 {
+        match self.typed::<M>() {
+            // SAFETY: as for `payload`; payloads are as far apart as words.
+            Some(typed) => unsafe { self.payloads.add(index * typed.stride) },
             None => self.payload(index),
         }
     }
@@ -458,6 +479,53 @@ impl mpmc::Shared for Slots {
         if self.have_bodies() && matches!(event, Reaped | Dropped) {
             // That ended the use of a body that nobody counts.
             idle::Idle::new(*self).doubt();
+        }
+    }
+}
+
+/// The slots of an mpmc ring that are `stride` bytes apart: a constant to the compiler, who then needs no multiplication.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed<'a> {
+    slots: &'a Slots,
+    stride: usize,
+}
+
+impl mpmc::Shared for Typed<'_> {
+    #[inline(always)]
+    fn word(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: as for `Slots::payload`.
+        let word = unsafe { self.slots.records.add(index * self.stride) };
+        // SAFETY: as for the slots' own.
+        unsafe { &*word.cast::<AtomicU64>() }
+    }
+    #[inline(always)]
+    fn skip(&self, index: usize) -> &AtomicU64 {
+        self.slots.skip(index)
+    }
+    #[inline(always)]
+    fn bumped(&self) -> &AtomicU64 {
+        self.slots.bumped()
+    }
+    #[inline(always)]
+    fn tail(&self) -> &AtomicU64 {
+        mpmc::Shared::tail(self.slots)
+    }
+    #[inline(always)]
+    fn head(&self) -> &AtomicU64 {
+        mpmc::Shared::head(self.slots)
+    }
+    #[inline(always)]
+    fn count(&self, event: mpmc::Event) {
+        self.slots.count(event);
+    }
+    /// Only where a message has lines of its own. No farther than one slot ahead: whoever waits for messages one at a time is seldom
+    /// there yet.
+    #[inline(always)]
+    fn foresee(&self, word: &AtomicU64) {
+        if self.stride == LINES_2 {
+            let word = core::ptr::from_ref(word).cast();
+            own::<LINES_2>(word);
+            own::<{ LINES_2 + CACHE_LINE }>(word);
         }
     }
 }

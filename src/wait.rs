@@ -200,35 +200,79 @@ impl Patience {
         self.now_ns.set((self.now_ns.get() / 2).max(self.floor()));
     }
 
-    /// Relaxed turns to rest after a miss at `progress`.
+    /// Relaxed turns to rest after a miss at `progress`, in a ring of `capacity` slots.
     ///
     /// A receiver that looks the instant a message is there takes the cache line from a sender who is about to write the
-    /// next one into it: then every message costs a transfer or three, and both crawl in lockstep. If it rests a little,
-    /// many messages come at the price of one. But where messages come one at a time, resting is just latency. So: as long
-    /// as several messages came since the last miss, rest, and longer each time; else not, but for one miss in 256, to see.
-    fn rest(&self, progress: u64) -> u32 {
+    /// next one into it: then every message costs a transfer or three, and both crawl in lockstep. A sender before a full ring does the
+    /// same to its receivers. If they rest a little, many messages come at the price of one. But where messages come one at
+    /// a time, resting is just latency. So: as long as several messages came since the last miss, rest, and longer each
+    /// time; else not, but for one miss in 256, to see. What came in a whole ring's length would have come with less rest.
+    fn rest(&self, progress: u64, capacity: u64) -> u32 {
         let came = progress.wrapping_sub(self.progress.get());
         let misses = self.misses.get().wrapping_add(1);
         self.progress.set(progress);
         self.misses.set(misses);
-        let rest = match came {
+        let rest = self.rest.get();
+        let wish = match came {
             0..=2 if misses.is_multiple_of(256) => 16,
             0..=2 => 0,
-            _ => (self.rest.get() * 2).clamp(4, LONGEST_REST.into()),
+            _ if came >= capacity => rest / 2,
+            _ if came >= capacity / 2 => rest,
+            _ => rest * 2,
         };
+        // Not longer than it may spin, than others need for a quarter of the ring, and than what came is worth.
+        let worth = came.max(2).saturating_mul(8);
+        let longest = (self.now_ns.get() / TURN_NS).min((capacity / 4).max(SHORTEST_REST)).min(worth).min(LONGEST_REST);
+        let least = if came > 2 { SHORTEST_REST } else { 0 };
+        let rest = wish.max(least).min(longest);
         self.rest.set(rest);
         rest as u32
     }
 }
 
+/// What a relaxed turn takes, about: 20 to 45 ns.
+const TURN_NS: u64 = 32;
+
+/// The first rest in a stream, in relaxed turns.
+const SHORTEST_REST: u64 = 4;
+
+/// The most relaxed turns after a miss: some microseconds.
+const LONGEST_REST: u64 = 256;
+
+/// Which side waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// A sender, before a full ring.
+    Sender,
+    /// A receiver, before an empty one.
+    Receiver,
+}
+
 /// What a waiter's spin should know of the ring.
 #[derive(Clone, Copy, Debug)]
-pub enum Side {
-    /// A sender before a full ring of so many slots.
-    Sender(u64),
-    /// A receiver before an empty ring, at this position.
-    Receiver(u64),
+pub struct Place {
+    /// Whose it is.
+    pub side: Side,
+    /// Where it waits.
+    pub position: u64,
+    /// Slots of the ring.
+    pub capacity: u64,
+    /// Bytes of the last message, if it was a long one: another takes its sender as long to copy.
+    pub long: u64,
 }
+
+impl Place {
+    /// How long a spin may be here that may be `max_ns` long elsewhere: as long as another long message takes, up to [`LONGEST_SPIN`].
+    fn longest(self, max_ns: u64) -> u64 {
+        max_ns.max((self.long / BYTES_PER_NS).min(LONGEST_SPIN))
+    }
+}
+
+/// Bytes that a sender copies in a nanosecond, at worst. (Half as many in ordinary memory, twice as many in caches.)
+const BYTES_PER_NS: u64 = 8;
+
+/// The longest spin for the sake of long messages, in nanoseconds: beyond it a wake-up is nothing beside the copy.
+const LONGEST_SPIN: u64 = 2_000_000;
 
 /// Relaxed turns of a spin between two looks at the clock.
 const TURNS: u32 = 16;
@@ -244,12 +288,12 @@ pub fn wait<T>(
     word: &AtomicU32,
     system: &impl Sleep,
     patience: &Patience,
-    side: Side,
+    place: Place,
     deadline: Option<Instant>,
     mut attempt: impl FnMut(Look) -> Option<T>,
 ) -> Option<T> {
     // The caller has just missed. To look again at once would be to take the first of many messages, and the line with it.
-    if let Some(done) = spin(patience, side, deadline, &mut attempt) {
+    if let Some(done) = spin(patience, place, deadline, &mut attempt) {
         return Some(done);
     }
     let mut slept = false;
@@ -271,7 +315,7 @@ pub fn wait<T>(
         system.sleep(word, expected, nap);
         if let Some(done) = attempt(Look::Glance) {
             // Had the spin lasted as long as this sleep, it would have caught it.
-            let short = !slept && u128::from(patience.max_ns) >= before.elapsed().as_nanos();
+            let short = !slept && u128::from(place.longest(patience.max_ns)) >= before.elapsed().as_nanos();
             if short {
                 patience.paid()
             } else {
@@ -286,30 +330,31 @@ pub fn wait<T>(
     }
 }
 
-/// The most relaxed turns between two looks: under two microseconds.
-const LONGEST_REST: u32 = 64;
+/// The most relaxed turns between two looks of one wait: under two microseconds.
+const LONGEST_GAP: u64 = 64;
 
 /// The spin before the first sleep. It gives way to other threads after some microseconds: the peer may need this core.
 ///
-/// A sender before a full ring rests a little longer each time, up to a sixteenth of what the receivers have to deal with:
-/// looking at every turn, it would take the cache line away from a receiver for each single slot that comes free, and
-/// then fill that slot in the very line being read. A receiver rests once: see [`Patience::rest`].
+/// Both sides rest before the first look: see [`Patience::rest`]. A sender goes on resting, a little longer each time, up to a
+/// sixteenth of what the receivers have to deal with: nobody waits for what it has to say. A receiver then looks at every turn.
 fn spin<T>(
     patience: &Patience,
-    side: Side,
+    place: Place,
     deadline: Option<Instant>,
     attempt: &mut impl FnMut(Look) -> Option<T>,
 ) -> Option<T> {
     if cfg!(loom) || patience.now_ns.get() == 0 {
         return None;
     }
+    let Place { side, position, capacity, .. } = place;
+    let rest = patience.rest(position, capacity);
     let (mut rest, longest) = match side {
-        Side::Sender(capacity) => (1, (capacity / 16).clamp(1, LONGEST_REST.into()) as u32),
-        Side::Receiver(position) => (patience.rest(position), 1),
+        Side::Sender => (rest.max(1), (capacity / 16).clamp(1, LONGEST_GAP) as u32),
+        Side::Receiver => (rest, 1),
     };
     let (mut turns, mut start) = (0, None);
     // A sender's turns are rests.
-    let mut next_clock = if matches!(side, Side::Receiver(_)) { FIRST_TURNS } else { TURNS };
+    let mut next_clock = if side == Side::Receiver { FIRST_TURNS } else { TURNS };
     loop {
         (0..rest).for_each(|_| pause());
         if let Some(done) = attempt(Look::Glance) {
@@ -319,7 +364,7 @@ fn spin<T>(
         turns += rest.max(1);
         rest = match side {
             // What is about to come comes within the first looks; a turn's rest between them is latency.
-            Side::Receiver(_) if start.is_none() => 0,
+            Side::Receiver if start.is_none() => 0,
             _ => (rest * 2).clamp(1, longest),
         };
         if turns >= next_clock {
@@ -327,7 +372,7 @@ fn spin<T>(
             // Not read before the first turns are over: what comes at once should not wait for a clock.
             let now = Instant::now();
             let start = *start.get_or_insert(now);
-            let budget = Duration::from_nanos(patience.now_ns.get());
+            let budget = Duration::from_nanos(place.longest(patience.max_ns) / patience.max_ns * patience.now_ns.get());
             if now >= start + budget || deadline.is_some_and(|deadline| now >= deadline) {
                 return None;
             }
@@ -335,5 +380,78 @@ fn spin<T>(
                 crate::sync::give_way();
             }
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const CAPACITY: u64 = 1024;
+
+    /// The rests of a handle for which so many messages come between one miss and the next, after a rest of so many turns.
+    fn rests(spin_ns: u64, capacity: u64, came: impl Fn(u64) -> u64) -> Vec<u64> {
+        let patience = Patience::new(spin_ns);
+        let mut position = 0;
+        let mut miss = |_| {
+            position += came(patience.rest.get());
+            u64::from(patience.rest(position, capacity))
+        };
+        (0..1024).map(&mut miss).collect()
+    }
+
+    #[test]
+    fn one_at_a_time_is_not_rested_for() {
+        for came in 0..=2 {
+            let rests = rests(50_000, CAPACITY, |_| came);
+            assert_eq!(rests.iter().filter(|&&rest| rest > 0).count(), 4, "{came}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_rested_for_longer_each_time() {
+        let rests = rests(50_000, CAPACITY, |rest| 3 + rest);
+        assert_eq!(rests[..8], [4, 8, 16, 32, 64, 128, 256, 256]);
+    }
+
+    #[test]
+    fn no_longer_than_half_the_ring_needs() {
+        // Four in each turn: a rest of 128 turns is half a ring.
+        let rests = rests(50_000, CAPACITY, |rest| 3 + 4 * rest);
+        assert!(rests[10..].iter().all(|&rest| rest == 128), "{:?}", &rests[..20]);
+    }
+
+    #[test]
+    fn a_run_longer_than_the_ring_needs_less() {
+        let rests = rests(50_000, CAPACITY, |rest| if rest == 256 { 2 * CAPACITY } else { 3 + rest });
+        assert_eq!(rests[..9], [4, 8, 16, 32, 64, 128, 256, 128, 256]);
+    }
+
+    #[test]
+    fn what_few_messages_are_worth() {
+        let rests = rests(50_000, CAPACITY, |_| 5);
+        assert_eq!(rests.iter().max(), Some(&40));
+    }
+
+    #[test]
+    fn no_longer_than_the_spin_may_take() {
+        let longest = |spin_ns| rests(spin_ns, CAPACITY, |rest| 3 + rest).into_iter().max().unwrap();
+        assert_eq!(longest(1_000), 1_000 / TURN_NS);
+        assert_eq!(longest(0), 0);
+    }
+
+    #[test]
+    fn a_small_ring_is_soon_full() {
+        let longest = |capacity| rests(50_000, capacity, |rest| (3 + rest).min(capacity)).into_iter().max().unwrap();
+        assert_eq!(longest(64), 16);
+        assert_eq!(longest(8), SHORTEST_REST);
+        assert_eq!(longest(2), SHORTEST_REST, "one miss in 256, to see");
+    }
+
+    #[test]
+    fn a_position_that_went_back_does_no_harm() {
+        let patience = Patience::new(50_000);
+        patience.rest(10, CAPACITY);
+        assert!(patience.rest(3, CAPACITY) <= LONGEST_REST as u32);
     }
 }

@@ -134,6 +134,39 @@ fn strides_divide_a_line_or_are_lines() {
     assert_eq!(geometry(&spsc_bytes::<[u8; 65536]>(&OPTIONS)), (64, 0));
 }
 
+/// A message through a ring of that type; a debug build asserts that the type alone says how far its slots are apart.
+#[cfg(debug_assertions)]
+fn types_say_strides<M: Message + FromBytes>() {
+    let (tx, rx) = mpmc::channel::<M>(&OPTIONS).unwrap();
+    tx.send(&M::new_zeroed()).unwrap();
+    assert_eq!(size_of_val(&*rx.recv().unwrap()), size_of::<M>());
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn the_type_says_how_far_slots_are_apart() {
+    macro_rules! aligned {
+        ($($name:ident $align:literal)*) => {$(
+            #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+            #[repr(C, align($align))]
+            struct $name([u8; $align]);
+            types_say_strides::<$name>();
+            types_say_strides::<[$name; 2]>();
+            types_say_strides::<[$name; 3]>();
+        )*};
+    }
+    aligned!(To2 2 To4 4 To8 8 To16 16 To32 32 To64 64 To128 128 To256 256);
+    types_say_strides::<[u8; 7]>();
+    types_say_strides::<[u8; 56]>();
+    types_say_strides::<[u8; 57]>();
+    types_say_strides::<[u64; 15]>();
+    types_say_strides::<[u8; 121]>();
+    types_say_strides::<[u8; 128]>();
+    types_say_strides::<[u64; 127]>();
+    types_say_strides::<[u64; 128]>();
+    types_say_strides::<[u64; 129]>();
+}
+
 #[test]
 fn long_messages_have_bodies() {
     let name = name("bodies");

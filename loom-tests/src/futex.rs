@@ -84,8 +84,8 @@ impl Event {
 
     /// Waits until `attempt` yields something.
     pub fn wait<T>(&self, attempt: impl FnMut(Look) -> Option<T>) -> T {
-        wait::wait(&self.0.word, self, &Patience::new(0), wait::Side::Receiver(0), None, attempt)
-            .expect("there is no deadline")
+        let place = wait::Place { side: wait::Side::Receiver, position: 0, capacity: 1, long: 0 };
+        wait::wait(&self.0.word, self, &Patience::new(0), place, None, attempt).expect("there is no deadline")
     }
 
     /// Waits until `attempt` yields something, or the stream is closed and yields nothing more.

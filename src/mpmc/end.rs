@@ -109,6 +109,8 @@ impl End {
     pub(super) fn acknowledge<M: Message + ?Sized>(&self, taken: Taken) {
         if self.core.shared().have_bodies_for::<M>() {
             self.attachment.acknowledge(taken.index, taken.lap);
+        } else if let Some(slots) = self.core.shared().typed::<M>() {
+            self.core.over(slots).acknowledge(taken);
         } else {
             self.core.acknowledge(taken);
         }
@@ -121,6 +123,15 @@ impl End {
         if !self.is_inherited(me) {
             self.core.reject(Taken { index, attempt, lap });
             self.filled();
+        }
+    }
+
+    /// Publishes the message in a claimed slot.
+    #[inline(always)]
+    pub(super) fn commit<M: Message + ?Sized>(&self, claim: Claim) {
+        match self.core.shared().typed::<M>() {
+            Some(slots) => self.core.over(slots).commit(claim),
+            None => self.core.commit(claim),
         }
     }
 
@@ -137,9 +148,13 @@ impl End {
     }
 
     #[inline(always)]
-    pub(super) fn claim(&self, until: Until) -> Result<Claim, Stop> {
+    pub(super) fn claim<M: Message + ?Sized>(&self, until: Until) -> Result<Claim, Stop> {
         let me = self.me()?;
-        match self.core.claim_next(&self.cursor, me) {
+        let claim = match self.core.shared().typed::<M>() {
+            Some(slots) => self.core.over(slots).claim_next(&self.cursor, me),
+            None => self.core.claim_next(&self.cursor, me),
+        };
+        match claim {
             Some(claim) => Ok(claim),
             None => self.claim_slow(me, until),
         }
@@ -159,9 +174,13 @@ impl End {
     }
 
     #[inline(always)]
-    pub(super) fn take(&self, until: Until) -> Result<Taken, Stop> {
+    pub(super) fn take<M: Message + ?Sized>(&self, until: Until) -> Result<Taken, Stop> {
         let me = self.me()?;
-        match self.core.take_next(&self.cursor, me) {
+        let taken = match self.core.shared().typed::<M>() {
+            Some(slots) => self.core.over(slots).take_next(&self.cursor, me),
+            None => self.core.take_next(&self.cursor, me),
+        };
+        match taken {
             Some(taken) => Ok(taken),
             None => self.take_slow(me, until),
         }

@@ -105,7 +105,7 @@ impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
         let (slots, index) = (self.receiver.core.shared(), self.taken[place].index);
-        slots.message::<M>(index, slots.payload(index))
+        slots.message::<M>(index, slots.payload_of::<M>(index))
     }
 
     #[inline]

@@ -86,7 +86,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     }
 
     fn poll_take(&self, context: &mut Context<'_>, waiting: &mut Waiting) -> Poll<Result<Taken, Stop>> {
-        match self.end.take(Until::Now) {
+        match self.end.take::<M>(Until::Now) {
             Err(Stop::NotNow) => self.end.poll(context, waiting, |look| self.end.take_or_search(self.end.me()?, look)),
             done => {
                 waiting.leave();

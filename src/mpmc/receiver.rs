@@ -182,20 +182,20 @@ impl<M: Message + ?Sized> Receiver<M> {
         if self.end.core.shared().have_bodies_for::<M>() {
             return received::copy(self.get(until)?);
         }
-        let taken = self.end.take(until)?;
+        let taken = self.end.take::<M>(until)?;
         let slots = self.end.core.shared();
         // SAFETY: a slot of this ring.
-        let value = unsafe { slots.read::<M>(slots.payload(taken.index)) };
-        self.end.core.acknowledge(taken);
+        let value = unsafe { slots.read::<M>(slots.payload_of::<M>(taken.index)) };
+        self.end.acknowledge::<M>(taken);
         self.end.freed();
         Ok(value)
     }
 
     #[inline(always)]
     fn get(&self, until: Until) -> Result<Received<'_, M>, Stop> {
-        let taken = self.end.take(until)?;
+        let taken = self.end.take::<M>(until)?;
         if mutant(Mutant::AcknowledgeFirst) {
-            self.end.core.acknowledge(taken);
+            self.end.acknowledge::<M>(taken);
             self.end.freed();
         }
         self.hand_out(taken)
@@ -205,7 +205,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     #[inline(always)]
     pub(super) fn hand_out(&self, taken: Taken) -> Result<Received<'_, M>, Stop> {
         let slots = self.end.core.shared();
-        let (start, len) = slots.message::<M>(taken.index, slots.payload(taken.index));
+        let (start, len) = slots.message::<M>(taken.index, slots.payload_of::<M>(taken.index));
         let held = Held { receiver: &self.end, taken, me: self.end.me.get(), _message: PhantomData };
         // SAFETY: the message is this receiver's until `held` is released, and aligned for `M`.
         let message = unsafe { Received::new(start, len, held) };
@@ -213,7 +213,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     }
 
     fn get_many(&self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
-        let first = self.end.take(until)?;
+        let first = self.end.take::<M>(until)?;
         self.run_from(first, max)
     }
 

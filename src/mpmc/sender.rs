@@ -234,13 +234,13 @@ impl<M: Message + ?Sized> Sender<M> {
         if !self.end.core.shared().fits_in_slot(message) {
             return self.put_long(message, until);
         }
-        let claim = self.end.claim(until)?;
+        let claim = self.end.claim::<M>(until)?;
         if mutant(Mutant::PublishFirst) {
-            self.end.core.commit(claim);
+            self.end.commit::<M>(claim);
         }
         let slots = self.end.core.shared();
         // SAFETY: the slot is claimed and the length was checked.
-        unsafe { slots.write(claim.index, slots.payload(claim.index), message) };
+        unsafe { slots.write(claim.index, slots.payload_of::<M>(claim.index), message) };
         self.publish(claim)
     }
 
@@ -256,7 +256,7 @@ impl<M: Message + ?Sized> Sender<M> {
         let len = len.unwrap_or(usize::MAX);
         let (claim, start, place) = if len <= slots.inline_len() {
             let claim = self.claim_open(until)?;
-            (claim, slots.payload(claim.index), Place::SLOT)
+            (claim, slots.payload_of::<M>(claim.index), Place::SLOT)
         } else {
             let (claim, body) = self.claim_long(len, until)?;
             (claim, slots.body_start(body), Place::in_body(body))
@@ -293,7 +293,7 @@ impl<M: Message + ?Sized> Sender<M> {
         if wait::is_closed(&self.end.core.shared().control().filled.0) {
             return Err(Stop::Disconnected);
         }
-        self.end.claim(until)
+        self.end.claim::<M>(until)
     }
 
     /// Commits a filled slot, notes that it was this handle's, and wakes receivers.
@@ -302,10 +302,10 @@ impl<M: Message + ?Sized> Sender<M> {
         let end = &self.end;
         if mutant(Mutant::WakeFirst) {
             end.filled();
-            end.core.commit(claim);
+            end.commit::<M>(claim);
             return Ok(());
         }
-        end.core.commit(claim);
+        end.commit::<M>(claim);
         self.sent.set(claim.index, (claim.lap as u32).wrapping_sub(self.base));
         if end.filled() { withdraw(end, claim) } else { Ok(()) }
     }

@@ -336,6 +336,14 @@ impl<S: Shared> Pool<S> {
         !Self::is_free(Name(self.shared.body(index).load(Acquire)), tenancy)
     }
 
+    /// The position of the message that a body holds, if it holds one.
+    pub fn message_in(&self, index: usize, tenancy: &impl Tenancy) -> Option<u64> {
+        match Name(self.shared.body(index).load(Acquire)).user() {
+            User::Message(position) => tenancy.is_current(position).then_some(position),
+            User::Trimmer(_) | User::Nobody => None,
+        }
+    }
+
     /// Whether a body's memory may be gone although its watermark says otherwise: somebody died giving it back.
     pub fn is_in_doubt(&self, index: usize, tenancy: &impl Tenancy) -> bool {
         match Name(self.shared.body(index).load(Acquire)).user() {

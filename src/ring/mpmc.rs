@@ -67,6 +67,11 @@ pub trait Shared {
     fn head(&self) -> &AtomicU64;
     /// Counts something rare.
     fn count(&self, event: Event);
+    /// After a slot was claimed, whose word that is: a chance to ask for the lines of the next.
+    #[inline(always)]
+    fn foresee(&self, word: &AtomicU64) {
+        _ = word;
+    }
 }
 
 /// The verdict of the kernel about an owner. Only a death that is certain may be reported: a wrong one loses messages.
@@ -172,6 +177,13 @@ impl<S: Shared> Core<S> {
         Self { shared, ring, patience }
     }
 
+    /// The same ring, whose words are found in another way. Made anew for each step it stays in registers, as long as that step calls
+    /// nothing that takes it by reference: in memory, it would cost each step more than it saves.
+    #[inline(always)]
+    pub fn over<T: Shared>(&self, shared: T) -> Core<T> {
+        Core { shared, ring: self.ring, patience: self.patience }
+    }
+
     /// The words.
     pub fn shared(&self) -> &S {
         &self.shared
@@ -193,16 +205,18 @@ impl<S: Shared> Core<S> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         let empty = Word::empty(lap);
-        if self.shared.word(index).load(Relaxed) != empty.0 {
+        let word = self.shared.word(index);
+        if word.load(Relaxed) != empty.0 {
             return None;
         }
         let claim = self.try_claim(position, empty, me)?;
-        self.sent_hint(cursor, position);
+        self.shared.foresee(word);
+        self.sent_hint(cursor, position, index);
         Some(claim)
     }
 
     /// Publishes the message in a claimed slot.
-    #[inline]
+    #[inline(always)]
     pub fn commit(&self, claim: Claim) {
         self.shared.word(claim.index).store(Word::ready(claim.lap).0, Release);
     }
@@ -239,12 +253,12 @@ impl<S: Shared> Core<S> {
             return None;
         }
         let taken = self.try_take(index, lap, ready, me)?;
-        self.received_hint(cursor, position);
+        self.received_hint(cursor, position, index);
         Some(taken)
     }
 
     /// Says that the message is done with, and frees its slot.
-    #[inline]
+    #[inline(always)]
     pub fn acknowledge(&self, taken: Taken) {
         self.shared.word(taken.index).store(Word::empty(taken.lap.wrapping_add(1)).0, Release);
     }
@@ -334,48 +348,41 @@ impl<S: Shared> Core<S> {
     }
 
     /// The compare-and-swap of a claim, and the check that the position was not passed over meanwhile.
-    #[inline]
+    #[inline(always)]
     fn try_claim(&self, position: u64, from: Word, me: Owner) -> Option<Claim> {
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
         let to = Word::writing(lap, me);
         self.shared.word(index).compare_exchange(from.0, to.0, SeqCst, Relaxed).ok()?;
-        if self.shared.bumped().load(SeqCst) > position && !mutant(Mutant::Unchecked) && !self.check(index, lap) {
+        if self.shared.bumped().load(SeqCst) > position
+            && !mutant(Mutant::Unchecked)
+            && !check(self.shared.word(index), self.shared.skip(index), lap)
+        {
+            self.shared.count(Event::Undone);
             return None;
         }
         Some(Claim { index, lap })
     }
 
-    /// Undoes a claim whose position was passed over; returns whether it stands.
-    #[cold]
-    fn check(&self, index: usize, lap: u64) -> bool {
-        let skip = self.shared.skip(index).load(SeqCst);
-        if skip > lap {
-            self.shared.word(index).store(Word::empty(skip).0, Release);
-            self.shared.count(Event::Undone);
-        }
-        skip <= lap
-    }
-
     /// The compare-and-swap of a take.
-    #[inline]
+    #[inline(always)]
     fn try_take(&self, index: usize, lap: u64, from: Word, me: Owner) -> Option<Taken> {
         let to = Word::reading(lap, me, 0);
         self.shared.word(index).compare_exchange(from.0, to.0, AcqRel, Relaxed).ok()?;
         Some(Taken { index, attempt: 0, lap })
     }
 
-    #[inline]
-    fn sent_hint(&self, cursor: &Private, position: u64) {
-        let next = self.ring.next(position);
+    #[inline(always)]
+    fn sent_hint(&self, cursor: &Private, position: u64, index: usize) {
+        let next = self.ring.next_after(position, index);
         cursor.set(next);
         if position.is_multiple_of(HINT_EVERY) {
             self.shared.tail().store(next, Release);
         }
     }
 
-    #[inline]
-    fn received_hint(&self, cursor: &Private, position: u64) {
-        let next = self.ring.next(position);
+    #[inline(always)]
+    fn received_hint(&self, cursor: &Private, position: u64, index: usize) {
+        let next = self.ring.next_after(position, index);
         cursor.set(next);
         if position.is_multiple_of(HINT_EVERY) {
             self.shared.head().store(next, Release);
@@ -429,7 +436,7 @@ impl<S: Shared> Core<S> {
             Phase::Empty if open < lap => return Step::Done(Err(Miss::Corrupt)),
             Phase::Empty => {
                 if let Some(claim) = self.try_claim(position, word, me) {
-                    self.sent_hint(cursor, position);
+                    self.sent_hint(cursor, position, index);
                     return Step::Done(Ok(claim));
                 }
             }
@@ -556,7 +563,7 @@ impl<S: Shared> Core<S> {
         match self.look(word, skip, lap, index, life) {
             Look::Take(ready) => {
                 if let Some(taken) = self.try_take(index, ready.lap_near(lap), ready, me) {
-                    self.received_hint(cursor, position);
+                    self.received_hint(cursor, position, index);
                     return Step::Done(Ok(taken));
                 }
             }
@@ -653,4 +660,15 @@ impl<S: Shared> Core<S> {
         let word = Word(self.shared.word(index).load(SeqCst));
         self.look(word, skip, lap, index, life)
     }
+}
+
+/// Undoes a claim whose position was passed over; returns whether it stands.
+#[cold]
+#[inline(never)]
+fn check(word: &AtomicU64, skip: &AtomicU64, lap: u64) -> bool {
+    let skip = skip.load(SeqCst);
+    if skip > lap {
+        word.store(Word::empty(skip).0, Release);
+    }
+    skip <= lap
 }

@@ -50,13 +50,19 @@ impl Positions {
     #[inline]
     pub const fn next(&self, position: u64) -> u64 {
         let next = position.wrapping_add(1);
-        if next & self.mask == self.capacity { self.next_lap(next) } else { next }
+        if next & self.mask == self.capacity { Self::next_lap(next, self.mask) } else { next }
+    }
+
+    /// As [`next`](Self::next), for whom has its slot's index at hand.
+    #[inline(always)]
+    pub const fn next_after(&self, position: u64, index: usize) -> u64 {
+        if index as u64 + 1 == self.capacity { Self::next_lap(position, self.mask) } else { position.wrapping_add(1) }
     }
 
     #[cold]
     #[inline(never)]
-    const fn next_lap(&self, beyond: u64) -> u64 {
-        (beyond | self.mask).wrapping_add(1)
+    const fn next_lap(within: u64, mask: u64) -> u64 {
+        (within | mask).wrapping_add(1)
     }
 
     /// What a whole lap adds to a position.

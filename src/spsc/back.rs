@@ -9,7 +9,7 @@ use crate::pace::Pace;
 use crate::registry::Role;
 use crate::ring::body::Rotation;
 use crate::ring::spsc::{Producer, Sending, is_acknowledged};
-use crate::slots::Slots;
+use crate::slots::{Place, Slots};
 use crate::wait::Look;
 use std::time::Duration;
 
@@ -53,8 +53,8 @@ impl Back {
         if end.attachment.is_closed() {
             return Err(Stop::Disconnected);
         }
-        let attempt = |_| producer.claim().ok_or(Stop::NotNow);
-        end.attachment.persist(end.waiter(Aim::Message, 0, look), until, attempt)
+        let waiter = end.waiter(Aim::Message, producer.tail(), look);
+        end.attachment.persist(waiter, until, |_| producer.claim().ok_or(Stop::NotNow))
     }
 
     /// The next slot, and the body for what is too long for it: that one.
@@ -76,6 +76,24 @@ impl Back {
             self.claim_by(producer, until)?;
         }
         self.end.attachment.body_at(&self.rotation, producer.tail(), len)
+    }
+
+    /// Gives the bodies of a loan back that is not sent.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn abandon(&self, place: Place, lent: usize) {
+        if !self.end.is_inherited() {
+            self.end.attachment.abandon_place(place, lent);
+        }
+    }
+
+    /// Gives the bodies back that the first `len` bytes of a loan do not need.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn shorten(&self, place: Place, lent: usize, len: usize) {
+        if !self.end.is_inherited() {
+            self.end.attachment.shorten_place(place, lent, len);
+        }
     }
 
     /// A message committed into a closed ring, before `tail`: received all the same, or not, but no further one will be.

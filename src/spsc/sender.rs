@@ -24,7 +24,7 @@ pub struct Sender<M: Message + ?Sized> {
     pub(super) producer: Producer<Slots>,
     pub(super) pass: Pass,
     /// All that a message does not need. (Elsewhere, so that nothing that is called has a reference to the rest: see `ring::spsc`.)
-    back: Box<Back>,
+    pub(super) back: Box<Back>,
     _message: PhantomData<fn(&M)>,
 }
 

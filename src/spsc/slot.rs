@@ -26,18 +26,18 @@ impl<M: Message + ?Sized> Lent for Slot<'_, M> {
         sender.publish_one()
     }
 
-    #[inline]
+    #[inline(always)]
     fn shorten(&mut self, lent: usize, len: usize) {
-        if self.sender.pass.is_good() {
-            self.sender.attachment().shorten_place(self.place, lent, len);
+        if self.place.body().is_some() {
+            self.sender.back.shorten(self.place, lent, len);
         }
     }
 
     #[inline(always)]
     fn abort(&mut self, lent: usize) {
         // Nothing was said of the slot yet: the next message simply overwrites it.
-        if self.place.body().is_some() && self.sender.pass.is_good() {
-            self.sender.attachment().abandon_place(self.place, lent);
+        if self.place.body().is_some() {
+            self.sender.back.abandon(self.place, lent);
         }
     }
 }
