@@ -1,6 +1,7 @@
-//! Near or far: how fast a cache line moves between the two cores at this moment.
+//! Siblings, near or far: how fast a cache line moves between the two cores at this moment.
 //!
-//! On virtual machines the host moves virtual CPUs between groups of cores that share a cache. The same code then differs by
+//! On virtual machines the host moves virtual CPUs between groups of cores that share a cache, and now and then onto one core, as two
+//! hardware threads of it: round trips of 40 to 60 ns, 80 to 130, and 310 upwards, and nothing in between. The same code then differs by
 //! a factor of 3 to 15, for seconds or minutes. A figure without its regime says nothing, and figures of two regimes must
 //! not be compared: every sample is taken between two probes, each a few milliseconds of ping-pong between the cores.
 
@@ -8,13 +9,16 @@ use crate::bare::PingPong;
 use crate::crew::{Cores, now_ns, pin};
 use std::fmt;
 
-/// Below so many nanoseconds a round trip is near.
+/// Below so many nanoseconds a round trip is one between hardware threads of a core.
+const SIBLING_NS: f64 = 70.0;
+/// Below so many it is near.
 const NEAR_NS: f64 = 250.0;
 const BURSTS: usize = 25;
 const TRIPS: u64 = 400;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regime {
+    Sibling,
     Near,
     Far,
 }
@@ -22,6 +26,7 @@ pub enum Regime {
 impl fmt::Display for Regime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Sibling => "sibling",
             Self::Near => "near",
             Self::Far => "far",
         })
@@ -31,7 +36,11 @@ impl fmt::Display for Regime {
 impl Regime {
     /// The regime in which round trips take so long.
     pub fn of(trip_ns: f64) -> Self {
-        if trip_ns < NEAR_NS { Self::Near } else { Self::Far }
+        match trip_ns {
+            ..SIBLING_NS => Self::Sibling,
+            ..NEAR_NS => Self::Near,
+            _ => Self::Far,
+        }
     }
 }
 
@@ -65,4 +74,16 @@ pub fn probe(cores: &Cores) -> f64 {
     });
     bursts.sort_by(f64::total_cmp);
     bursts[BURSTS / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Regime;
+
+    #[test]
+    fn three_clusters_are_told_apart() {
+        assert!([38.0, 54.0].iter().all(|&ns| Regime::of(ns) == Regime::Sibling));
+        assert!([84.0, 112.0, 130.0].iter().all(|&ns| Regime::of(ns) == Regime::Near));
+        assert!([310.0, 800.0].iter().all(|&ns| Regime::of(ns) == Regime::Far));
+    }
 }

@@ -94,7 +94,7 @@ impl Samples {
 pub fn report(case: &Case, samples: &Samples) -> String {
     let mut text = String::new();
     let subject = case.contestants[0].name;
-    for regime in [Regime::Near, Regime::Far] {
+    for regime in [Regime::Sibling, Regime::Near, Regime::Far] {
         if !samples.kept.iter().any(|sample| sample.regime == regime) {
             continue;
         }

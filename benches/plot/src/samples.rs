@@ -12,13 +12,24 @@ use std::path::Path;
 /// How fast a cache line moved while a sample was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Regime {
+    Sibling,
     Near,
     Far,
+}
+
+impl Regime {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Far, Self::Sibling, Self::Near];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|regime| regime.to_string() == name)
+    }
 }
 
 impl fmt::Display for Regime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Sibling => "sibling",
             Self::Near => "near",
             Self::Far => "far",
         })
@@ -88,7 +99,7 @@ impl Samples {
                     _ => Kind::Peer,
                 },
                 threads: field("mode")? == "T",
-                regime: if field("regime")? == "near" { Regime::Near } else { Regime::Far },
+                regime: Regime::named(field("regime")?).ok_or("a regime that nobody knows")?,
                 value: field("value")?.parse()?,
                 unit: field("unit")?.to_owned(),
                 less_is_better: field("better")? == "less",
@@ -99,8 +110,8 @@ impl Samples {
 
     /// The regime in which most samples were taken: the one that pictures and tables show.
     pub fn regime(&self) -> Regime {
-        let near = self.kept.iter().filter(|sample| sample.regime == Regime::Near).count();
-        if 2 * near >= self.kept.len() { Regime::Near } else { Regime::Far }
+        let count = |regime: &Regime| self.kept.iter().filter(|sample| sample.regime == *regime).count();
+        Regime::ALL.into_iter().max_by_key(count).unwrap_or(Regime::Near)
     }
 
     fn of<'a>(&'a self, case: &str, regime: Regime) -> impl Iterator<Item = &'a Sample> {

@@ -26,18 +26,16 @@ const SLEEPERS: [(&str, &str, [&str; 2]); 3] = [
 
 pub fn picture(samples: &Samples) -> Option<Picture> {
     let regime = samples.regime();
-    let other = match regime {
-        Regime::Near => Regime::Far,
-        Regime::Far => Regime::Near,
-    };
+    let others = Regime::ALL.into_iter().filter(|&other| other != regime);
+    let regimes: Vec<_> = std::iter::once(regime).chain(others).collect();
     // A death does not depend on how fast lines move.
     let percent = |case: &str, name: Name<'_>| {
-        let figures = [samples.median(case, regime, name), samples.median(case, other, name)];
-        figures.into_iter().flatten().reduce(f64::max)
+        let figures = regimes.iter().map(|&regime| samples.median(case, regime, name));
+        figures.flatten().reduce(f64::max)
     };
     let mut names: Vec<Name<'_>> = Vec::new();
     for case in ["survive-sender", "survive-receiver"] {
-        for regime in [regime, other] {
+        for &regime in &regimes {
             for (name, _) in samples.contestants(case, regime) {
                 if !names.contains(&name) {
                     names.push(name);
@@ -83,7 +81,7 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
                 let figure = |contestant: &str| samples.median(case, regime, (contestant, false));
                 figure(before).zip(figure(after))
             };
-            if let Some((before, after)) = figures(regime).or_else(|| figures(other)) {
+            if let Some((before, after)) = regimes.iter().find_map(|&regime| figures(regime)) {
                 let color = if after > 1.5 * before { ILL } else { WELL };
                 cell(&mut picture, COLUMNS[2], y, color, &format!("{} ns, {} ns", number(before), number(after)));
             }
