@@ -275,9 +275,15 @@ impl Attachment {
         let head = ring.sound(spsc::Shared::head(&self.slots).load(Relaxed));
         let messages = ring.distance(head, position).min(ring.capacity());
         // As in `acknowledge`.
-        let (mut left, mut bytes) = (SmallVec::<[Run; 32]>::new(), 0_u64);
+        let (mut left, mut bytes, mut unseen) = (SmallVec::<[Run; 32]>::new(), 0_u64, self.bodies.count());
         for ahead in 0..messages {
             if let Some(run) = self.slots.run_of(ring.index(ring.advance(head, ahead))) {
+                if run.count > unseen {
+                    // More than there are: no follower of the protocol says so, and all of it would take for ever.
+                    bodies.doubt();
+                    break;
+                }
+                unseen -= run.count;
                 bytes = bytes.saturating_add(bodies.bytes_of(run));
                 left.push(run);
             }

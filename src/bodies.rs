@@ -125,6 +125,11 @@ impl Bodies {
         (len as u64 <= self.footprint).then(|| 2 * Self::of_len(len as u64, self.footprint).max(1) as u64)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Whether messages of `len` bytes are best sent from one and the same body: two are more than suits the caches.
     pub fn is_best_alone(&self, len: usize) -> bool {
         2 * len as u64 > self.footprint && self.stride >= len as u64
@@ -225,20 +230,18 @@ impl<T: Tenancy> Access<'_, T> {
     /// Says at once that there is no memory, to a caller who was told so before and has no position yet: one that is given
     /// back unused is not free again before all messages in front of it are received.
     pub fn expect(&self, rotation: &Rotation, len: usize, me: Owner) -> Result<(), Stop> {
-        if rotation.is_starved.get() == 0 || self.is_there(len, me) {
+        if rotation.is_starved.get() == 0 {
             return Ok(());
         }
-        let is_there = self.make_room(len, me) && self.is_there(len, me);
+        let is_there = match self.bodies.needed_for(len) {
+            1 => self.is_there(len, me) || (self.make_room(len, me) && self.is_there(len, me)),
+            count => self.is_run_there(count, len, me),
+        };
         if is_there { Ok(()) } else { Err(Stop::NoSpace { needed: len }) }
     }
 
-    /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now; or whether there is a run, and memory
-    /// for it, by all that is known.
+    /// Whether some body in nobody's use has memory for `len` bytes, or was given it just now.
     fn is_there(&self, len: usize, me: Owner) -> bool {
-        let count = self.bodies.needed_for(len);
-        if count > 1 {
-            return self.free_run(count, len).is_some_and(|run| self.can_commit(run, len));
-        }
         let is_free = |body: &usize| !self.pool.is_in_use(*body, self.tenancy);
         let mut free = (0..self.bodies.singles).filter(is_free).peekable();
         let first = free.peek().copied();

@@ -243,7 +243,7 @@ pub enum Stop {
         /// Bytes allowed.
         max: usize,
     },
-    /// There is no memory for the message, or, where hundreds of GiB of them are in the ring, no place for it in one piece: see
+    /// There is no memory for the message, or, among other long ones, no place for it in one piece: see
     /// [`Options::max_len`](crate::Options::max_len).
     NoSpace {
         /// Bytes of the message.

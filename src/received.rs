@@ -145,10 +145,13 @@ pub(crate) fn copy_out<M: Message + ?Sized, H: Hold>(
 ) -> Result<usize, Stop> {
     let max = size_of_val(buffer);
     let len = message.copy_into(buffer);
+    let (_, hold) = message.into_hold();
     if len <= max {
+        // In a panic too: the caller has it.
+        hold.acknowledge();
         return Ok(len);
     }
-    message.reject();
+    hold.reject();
     Err(Stop::TooLarge { len, max })
 }
 

@@ -232,7 +232,9 @@ impl Slots {
     #[inline]
     pub fn run_of(&self, index: usize) -> Option<Run> {
         let description = Description(self.description(index).load(Relaxed));
-        self.run(description.body()?, description.len())
+        let (body, len) = (description.body()?, description.len());
+        // No message is longer; and what is told of one that would be must not take long to go over.
+        if len <= self.max_len { self.run(body, len) } else { None }
     }
 
     /// The bodies that `len` bytes take, from body `first` on, if there are so many.

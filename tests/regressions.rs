@@ -1,9 +1,12 @@
 //! What once went wrong, each by the shortest way that showed it.
 
-use ringmail::{JoinError, Options, Redelivery, mpmc, spsc};
+use ringmail::{JoinError, Options, Redelivery, SendError, mpmc, spsc};
+use std::borrow::Borrow;
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 /// A successor was handed the slots of messages that were still out.
@@ -176,4 +179,75 @@ fn messages_without_bytes_are_aligned() {
         let message = rx.try_recv().unwrap();
         assert_eq!(std::ptr::from_ref(&*message).addr() % align_of::<u128>(), 0);
     }
+}
+
+/// A message that was longer when it was borrowed a second time was written beyond its slot.
+#[test]
+fn a_message_that_grows_does_not_overflow_its_slot() {
+    struct Growing(Cell<u32>);
+    impl Borrow<[u8]> for Growing {
+        fn borrow(&self) -> &[u8] {
+            self.0.set(self.0.get() + 1);
+            &[0xEE; 64][..8 * self.0.get().min(8) as usize]
+        }
+    }
+    let (mut tx, mut rx) = spsc::channel::<[u8]>(&Options::new().capacity(4).max_len(8)).unwrap();
+    let growing = || Growing(Cell::new(0));
+    assert_eq!(tx.send_many([growing(), growing()]), Ok(2));
+    assert_eq!(*rx.recv().unwrap(), [0xEE; 8]);
+    assert_eq!(*rx.recv().unwrap(), [0xEE; 8]);
+    let untouched = tx.loan(8).unwrap();
+    assert_eq!(*untouched, [0; 8]);
+}
+
+/// What was copied out while a panic went on was handed over, and given back as well.
+#[test]
+fn a_copy_made_in_a_panic_is_acknowledged() {
+    struct Last<'a>(&'a mut spsc::Receiver<[u8]>, &'a Cell<u32>);
+    impl Drop for Last<'_> {
+        fn drop(&mut self) {
+            while self.1.get() < 5 && self.0.try_recv_into(&mut [0; 8]).is_ok() {
+                self.1.set(self.1.get() + 1);
+            }
+        }
+    }
+    let (mut tx, mut rx) = spsc::channel::<[u8]>(&Options::new().capacity(4).max_len(8)).unwrap();
+    tx.send(b"12345678").unwrap();
+    let times = Cell::new(0);
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        let _last = Last(&mut rx, &times);
+        resume_unwind(Box::new(()));
+    }));
+    assert!(unwound.is_err());
+    assert_eq!(times.get(), 1);
+}
+
+/// A process that was forked by the iterator of a run published it, while its parent had the role.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a child that goes on in the middle of a call")]
+fn a_run_that_forks_is_published_by_the_parent_alone() {
+    let (mut tx, mut rx) = spsc::channel::<u64>(&Options::new().capacity(8)).unwrap();
+    let mut child = None;
+    let sent = tx.send_many((0..3).map(|number| {
+        if number != 1 || child.is_some() {
+            return number + if child == Some(0) { 100 } else { 0 };
+        }
+        // SAFETY: the child sends, which takes no lock that another thread may hold, and ends.
+        let pid = unsafe { libc::fork() };
+        child = Some(pid);
+        if pid > 0 {
+            let mut status = -1;
+            // SAFETY: it is this process's child.
+            unsafe { libc::waitpid(pid, &raw mut status, 0) };
+            assert_eq!(status, 0, "the child was told that it may not");
+        }
+        number
+    }));
+    if child == Some(0) {
+        let is_refused = sent.is_err_and(|error| error.error == SendError::Join(JoinError::Inherited));
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(!is_refused)) }
+    }
+    assert_eq!(sent, Ok(3));
+    assert_eq!(rx.try_iter().map(|message| *message).collect::<Vec<_>>(), [0, 1, 2]);
 }

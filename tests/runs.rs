@@ -6,7 +6,7 @@ mod support;
 
 use ringmail::{Options, TrySendError};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -384,5 +384,51 @@ both! {
         });
         tx.try_send(&sent).unwrap();
         assert!(*rx.try_recv().unwrap() == *sent);
+    }
+}
+
+/// A ring of 1028 bodies for single messages and as many for runs, of which a message may take more than half.
+fn ring_of_pages(retain: usize) -> ringmail::mpmc::Ring<[u8]> {
+    let options = Options::new().capacity(4).max_len(600 * PAGE).body_stride(PAGE).participants(8).retain(retain);
+    ringmail::mpmc::Ring::anonymous(&options).unwrap()
+}
+
+const PAGE: usize = 4096;
+
+#[test]
+fn who_was_refused_does_not_wait_on_the_dead() {
+    let ring = ring_of_pages(0);
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    let long = vec![1; 600 * PAGE];
+    tx.try_send(&long).unwrap();
+    let held = rx.try_recv().unwrap();
+    let refused = Err(TrySendError::NoSpace { needed: long.len() });
+    assert_eq!(tx.try_send(&long), refused, "two do not fit");
+    drop(held);
+    // In the middle of what is free now somebody died giving memory back, whose place is another's by now: owner 1023 is always dead.
+    let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
+    let mut header = [0; 256];
+    file.read_exact_at(&mut header, 0).unwrap();
+    let at = |offset: usize| u64::from_le_bytes(header[offset..][..8].try_into().unwrap());
+    let (table, bodies) = (at(96), at(240));
+    assert_eq!(bodies, 2 * 1028, "bodies for single messages, and as many for runs");
+    file.write_all_at(&(1023_u64 << 2 | 2).to_le_bytes(), table + 16 * (1028 + 500)).unwrap();
+    tx.try_send(&long).unwrap();
+    assert!(*rx.try_recv().unwrap() == *long);
+}
+
+#[test]
+fn a_refusal_for_want_of_a_place_leaves_what_is_warm() {
+    let ring = ring_of_pages(64 * MIB);
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    let send = |pages: usize| tx.try_send(&vec![1; pages * PAGE]);
+    let receive = || rx.try_recv().unwrap().into_owned();
+    let _held: Vec<_> = (0..3).map(|_| send(300).map(|()| receive()).unwrap()).collect();
+    // Of the 128 bodies that are left for runs 120 have memory, and 16 of those for single messages: more than is asked for then.
+    [&[120; 1][..], &[1; 16]].concat().into_iter().for_each(|pages| drop(send(pages).map(|()| receive()).unwrap()));
+    let before = ring.stats().committed;
+    for _ in 0..3 {
+        assert_eq!(send(130), Err(TrySendError::NoSpace { needed: 130 * PAGE }));
+        assert_eq!(ring.stats().committed, before);
     }
 }

@@ -8,7 +8,7 @@ use crate::ring::body::{Run, Tenancy};
 impl<T: Tenancy> Access<'_, T> {
     /// As [`find`](Self::find), for a message that takes `count` bodies.
     ///
-    /// Only the first place in which there are as many is tried: where that is too little memory, another is no better.
+    /// Only one place in which there are as many is tried: where it lacks memory, and another lacks less, making room serves both.
     #[cold]
     #[inline(never)]
     pub(super) fn find_run(&self, count: usize, position: u64, len: usize, me: Owner) -> Option<usize> {
@@ -40,8 +40,23 @@ impl<T: Tenancy> Access<'_, T> {
         commit(claim()?)
     }
 
+    /// Whether there is a run of `count` bodies for `len` bytes, and memory for it, by all that is known; makes room where only memory
+    /// is missing.
+    pub(super) fn is_run_there(&self, count: usize, len: usize, me: Owner) -> bool {
+        let free = || self.free_run(count, len);
+        // What the dead were giving back looks like bodies in use.
+        let Some(run) = free().or_else(|| {
+            self.tidy(u64::MAX, u64::MAX, me);
+            free()
+        }) else {
+            return false;
+        };
+        let can_commit = |run| self.can_commit(run, len);
+        can_commit(run) || (self.make_room(len, me) && free().is_some_and(can_commit))
+    }
+
     /// A run of `count` bodies in nobody's use for `len` bytes, one that has memory if there is one.
-    pub(super) fn free_run(&self, count: usize, len: usize) -> Option<Run> {
+    fn free_run(&self, count: usize, len: usize) -> Option<Run> {
         let warm = self.pool.free_run(0, count, self.tenancy, self.is_warm(len));
         warm.or_else(|| self.pool.free_run(0, count, self.tenancy, |_, _| true))
     }
@@ -59,7 +74,7 @@ impl<T: Tenancy> Access<'_, T> {
     }
 
     /// Whether the file system has what `len` bytes in a run lack, as far as it says.
-    pub(super) fn can_commit(&self, run: Run, len: usize) -> bool {
+    fn can_commit(&self, run: Run, len: usize) -> bool {
         let lacks = |(body, part): (usize, u64)| part.next_multiple_of(PAGE).saturating_sub(self.watermark(body));
         let lacks: u64 = self.slots.parts(run, len).map(lacks).sum();
         run.count == 1 || lacks == 0 || self.segment.available().is_none_or(|bytes| lacks <= bytes)

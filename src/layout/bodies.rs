@@ -10,10 +10,11 @@
 //! | one a slot and 1024 more           | and enough for the longest message at least           |
 //! ```
 //!
-//! The two do not mix. So whatever long messages there are, and however they lie, each slot's short message has its body; and
-//! short ones, of which there are many, do not cut the room for long ones into pieces.
+//! The two do not mix. So whatever long messages there are, and however they lie, each slot's short message has its body; and what is
+//! sent short does not cut the room for long ones into pieces. (What was lent long and committed short does.)
 //!
-//! The stride is the creator's choice, the rest follows from it: a ring can be opened by a build that would choose another.
+//! The stride is the creator's choice, the rest follows from it, [`SHARE`], [`SPARE`] and [`MAX_RUNS`]: a ring can be opened by a build
+//! that would choose another stride, and a change of those three is a change of the layout.
 
 use super::{MAX_BODIES_LEN, MAX_CAPACITY, MAX_PARTICIPANTS, PAGE};
 

@@ -46,7 +46,7 @@
 //! writes those words. Had he kept them, they would be in use for as long as his message is in the ring, which lies elsewhere,
 //! and with every loss there would be more of them. Then he looks behind the body that he lost.
 //!
-//! *It ends.* A sender goes over the bodies for runs once, from the first to the last, and never back. It may miss a place that
+//! *It ends.* A claim goes over the bodies for runs once, from the first to the last, and never back; a sender makes a few. It may miss a place that
 //! becomes free behind it, and is then told that there is none. Two that want places which overlap claim in the same order: the
 //! one who is ahead at a body never wants one that the other has before it, so one of the two goes on.
 //!

@@ -68,8 +68,8 @@ impl Desk {
 
     /// The slot of the next message, which is handed out.
     ///
-    /// While a ledger is open or messages come again, the consumer is made to forget what it knows, so that one comparison
-    /// guards the fast path against both.
+    /// While a ledger is open the pass is not good. While messages come again, the consumer is made to forget what it knows, so that
+    /// what it knows comes for the first time.
     #[inline(always)]
     pub(super) fn next(&mut self, until: Until) -> Result<usize, Stop> {
         if self.pass.is_good() {
@@ -259,6 +259,7 @@ impl Back {
     #[cold]
     #[inline(never)]
     fn untangle(&self) {
+        debug_assert!(self.is_tangled || self.end.is_inherited(), "no other reason to come here");
         if let Some(ledger) = &self.ledger
             && self.is_tangled
             && !self.end.is_inherited()

@@ -312,6 +312,10 @@ impl<M: Message + ?Sized> Sender<M> {
     /// Commits filled slots and wakes the receiver.
     #[inline]
     fn publish(&mut self, count: u64) -> Result<(), Stop> {
+        // Whoever made the messages may have forked.
+        if !self.pass.is_good() {
+            return Err(Stop::Join(JoinError::Inherited));
+        }
         self.producer.commit(count);
         self.announce()
     }
@@ -343,21 +347,24 @@ impl<M: Message + ?Sized> Sender<M> {
             // SAFETY: the slot is the sender's, within the room, and the length was checked.
             unsafe { slots.write(index, slots.bare_payload::<M>(index), message) };
         };
-        if !slots.fits_in_slot(first.borrow()) {
+        // Borrowed once each: what is borrowed a second time may be another.
+        let message = first.borrow();
+        if !slots.fits_in_slot(message) {
             return (0, Some(first));
         }
-        write(self.producer.slot(0), first.borrow());
+        write(self.producer.slot(0), message);
         let mut count = 1;
         while count < room {
             // Up to the end of the lap the slots follow each other.
             let start = self.producer.slot(count);
             let straight = (room - count).min(self.producer.ring().capacity() - start as u64);
             for ahead in 0..straight {
-                let Some(message) = rest.next() else { return (count + ahead, None) };
-                if !slots.fits_in_slot(message.borrow()) {
-                    return (count + ahead, Some(message));
+                let Some(next) = rest.next() else { return (count + ahead, None) };
+                let message = next.borrow();
+                if !slots.fits_in_slot(message) {
+                    return (count + ahead, Some(next));
                 }
-                write(start + ahead as usize, message.borrow());
+                write(start + ahead as usize, message);
             }
             count += straight;
         }

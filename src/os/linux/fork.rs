@@ -212,7 +212,8 @@ impl Words {
 
 /// A number that is zero in every forked child until it sets its own.
 ///
-/// Many share a page: they are written when a ring is joined or left, and otherwise read.
+/// Many share a page: they are mostly read. They are written when a ring is joined or left, and when an `spsc` receiver's messages come out
+/// of order, or in order again.
 #[derive(Debug)]
 pub struct Marker {
     word: NonNull<AtomicU64>,
