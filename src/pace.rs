@@ -11,7 +11,7 @@
 //! in the long run.
 //!
 //! And where even two messages are more than suits the caches, each goes where the one before it lay, if that is done with: for that
-//! too a sender waits a moment, of a hundredth of what the copy takes, as receivers who do not read everything are done at once. Going
+//! too a sender waits a moment, a small part of what the copy takes, as receivers who do not read everything are done at once. Going
 //! round in two bodies, messages of 4 MiB took a third longer.
 //!
 //! Nothing but speed depends on it: whoever does not wait, or waits too long, sends the same messages.
@@ -22,7 +22,8 @@ use std::time::{Duration, Instant};
 /// Bytes a nanosecond that receivers take who are held up by nothing but memory, while the sender writes to it as well: 4 to 10.
 const BYTES_PER_NS: usize = 4;
 
-/// Bytes a nanosecond that are copied a hundred times as fast as ever.
+/// As [`BYTES_PER_NS`], for the much shorter moment in which a receiver is done that does not read everything: a copy takes a hundred
+/// of them, or thirty where it is quickest.
 const CLOSE_BYTES_PER_NS: usize = 1024;
 
 /// The most moments that one message is held back for. The receivers take a message in each.

@@ -49,37 +49,30 @@ pub struct Sending {
     ended: bool,
 }
 
-/// The sender's end.
+/// One side's end of the ring, and where it is.
 #[derive(Clone, Debug)]
-pub struct Producer<S> {
+pub struct End<S, At> {
     shared: S,
     ring: Positions,
-    at: Sending,
+    at: At,
 }
 
-impl<S: Shared> Producer<S> {
-    /// Takes the role over from whoever had it: reads its own position, guesses nothing.
-    pub fn resume(shared: S, ring: Positions) -> Self {
-        let tail = ring.sound(shared.tail().load(Acquire));
-        let at = Sending { tail, lap_end: ring.lap_end(tail), limit: tail, ended: false };
-        Self { shared, ring, at }
-    }
-
+impl<S, At: Copy> End<S, At> {
     /// The end that was [at](Self::at) some place, elsewhere.
     #[inline]
-    pub fn going_on(shared: S, ring: Positions, at: Sending) -> Self {
+    pub fn going_on(shared: S, ring: Positions, at: At) -> Self {
         Self { shared, ring, at }
     }
 
     /// Where it is.
     #[inline]
-    pub fn at(&self) -> Sending {
+    pub fn at(&self) -> At {
         self.at
     }
 
     /// Goes on from there.
     #[inline]
-    pub fn go_on(&mut self, at: Sending) {
+    pub fn go_on(&mut self, at: At) {
         self.at = at;
     }
 
@@ -93,6 +86,18 @@ impl<S: Shared> Producer<S> {
     #[inline]
     pub fn ring(&self) -> Positions {
         self.ring
+    }
+}
+
+/// The sender's end.
+pub type Producer<S> = End<S, Sending>;
+
+impl<S: Shared> Producer<S> {
+    /// Takes the role over from whoever had it: reads its own position, guesses nothing.
+    pub fn resume(shared: S, ring: Positions) -> Self {
+        let tail = ring.sound(shared.tail().load(Acquire));
+        let at = Sending { tail, lap_end: ring.lap_end(tail), limit: tail, ended: false };
+        Self { shared, ring, at }
     }
 
     /// The slot for the next message, or `None` when the ring is full.
@@ -205,12 +210,7 @@ pub struct Receiving {
 }
 
 /// The receiver's end.
-#[derive(Clone, Debug)]
-pub struct Consumer<S> {
-    shared: S,
-    ring: Positions,
-    at: Receiving,
-}
+pub type Consumer<S> = End<S, Receiving>;
 
 impl<S: Shared> Consumer<S> {
     /// Takes the role over from whoever had it: the first message not acknowledged is the next.
@@ -220,36 +220,6 @@ impl<S: Shared> Consumer<S> {
         let again = if ring.is_within_lap(next, taken) { taken } else { next };
         let at = Receiving { next, lap_end: ring.lap_end(next), limit: next, again };
         Self { shared, ring, at }
-    }
-
-    /// The end that was [at](Self::at) some place, elsewhere.
-    #[inline]
-    pub fn going_on(shared: S, ring: Positions, at: Receiving) -> Self {
-        Self { shared, ring, at }
-    }
-
-    /// Where it is.
-    #[inline]
-    pub fn at(&self) -> Receiving {
-        self.at
-    }
-
-    /// Goes on from there.
-    #[inline]
-    pub fn go_on(&mut self, at: Receiving) {
-        self.at = at;
-    }
-
-    /// Where the shared words are.
-    #[inline]
-    pub fn shared(&self) -> &S {
-        &self.shared
-    }
-
-    /// The position arithmetic.
-    #[inline]
-    pub fn ring(&self) -> Positions {
-        self.ring
     }
 
     /// The slot of the next message, or `None` when the ring is empty.
