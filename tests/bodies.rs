@@ -6,10 +6,8 @@ mod support;
 
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use ringmail::{Options, Redelivery, TrySendError};
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use support::{Directory, Process, role, say};
+use support::{Directory, Process, memory, role, say};
 
 const LONG: usize = 100_000;
 const MIB: usize = 1 << 20;
@@ -17,12 +15,6 @@ const MIB: usize = 1 << 20;
 /// A ring of long messages that keeps what fits into `retain`.
 const fn options(capacity: usize, retain: usize) -> Options {
     Options::new().capacity(capacity).max_len(64 * MIB).retain(retain).participants(8)
-}
-
-/// Bytes of memory that are really behind a ring.
-fn memory(ring: impl AsFd) -> u64 {
-    let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
-    file.metadata().unwrap().blocks() * 512
 }
 
 /// Bytes of memory that nobody uses.
@@ -410,10 +402,7 @@ both! {
     }
 
     fn full(directory: &str) {
-        if let Err(error) = support::mount_small(directory, 16 << 20) {
-            // No file system of our own, so none that may be filled.
-            eprintln!("not shown here: a small file system cannot be mounted: {error}");
-            say("done");
+        if !support::has_small_file_system(directory) {
             return;
         }
         let path = PathBuf::from(directory).join("ring");

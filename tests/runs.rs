@@ -5,12 +5,11 @@
 mod support;
 
 use ringmail::{Options, TrySendError};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use support::{Directory, Process, Seeded, role, say};
+use support::{Directory, Process, Seeded, memory, role, say};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -24,12 +23,6 @@ const LONG: usize = 3 * STRIDE + 5000;
 /// A ring of messages that take up to twenty bodies.
 const fn options(capacity: usize, retain: usize) -> Options {
     Options::new().capacity(capacity).max_len(20 * STRIDE).body_stride(STRIDE).retain(retain).participants(8)
-}
-
-/// Bytes of memory that are really behind a ring.
-fn memory(ring: impl AsFd) -> u64 {
-    let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
-    file.metadata().unwrap().blocks() * 512
 }
 
 /// A message that says which it is in every byte, and where in each page.
@@ -309,10 +302,7 @@ both! {
     }
 
     fn full(directory: &str) {
-        if let Err(error) = support::mount_small(directory, 16 << 20) {
-            // No file system of our own, so none that may be filled.
-            eprintln!("not shown here: a small file system cannot be mounted: {error}");
-            say("done");
+        if !support::has_small_file_system(directory) {
             return;
         }
         let directory = Path::new(directory);

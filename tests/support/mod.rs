@@ -8,7 +8,8 @@
 #![allow(unused_macros, reason = "as for dead code")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::FileExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -341,8 +342,26 @@ impl Seeded {
     }
 }
 
+/// Bytes of memory that are really behind a ring.
+pub fn memory(ring: impl AsFd) -> u64 {
+    let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
+    file.metadata().unwrap().blocks() * 512
+}
+
+/// Mounts a memory file system of 16 MiB over `directory`, for this process and its children alone. Where that may not be, says so, and that
+/// the child is done.
+pub fn has_small_file_system(directory: &str) -> bool {
+    let mounted = mount_small(directory, 16 << 20);
+    if let Err(error) = &mounted {
+        // No file system of our own, so none that may be filled.
+        eprintln!("not shown here: a small file system cannot be mounted: {error}");
+        say("done");
+    }
+    mounted.is_ok()
+}
+
 /// Mounts a memory file system of `bytes` over `directory`, for this process and its children alone.
-pub fn mount_small(directory: &str, bytes: usize) -> std::io::Result<()> {
+fn mount_small(directory: &str, bytes: usize) -> std::io::Result<()> {
     let done = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
     // SAFETY: this process has no other thread that cares which file systems it sees.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
