@@ -18,7 +18,7 @@ use crate::ring::word::{Phase, Word};
 use crate::segment::{Life, Segment};
 use crate::slots::{self, Place, Slots};
 use crate::sync::{AtomicU32, Mutant, Ordering::*, Private, mutant};
-use crate::wait::{self, Look, Side, Sleep, System};
+use crate::wait::{self, Look, Side, Sleep, System, Wait};
 use smallvec::SmallVec;
 use std::time::{Duration, Instant};
 use survey::Survey;
@@ -454,44 +454,60 @@ impl Attachment {
 
     /// Goes on with an operation of `role` that missed at first, until it succeeds, must not wait longer, or waits in vain.
     ///
-    /// `attempt` says `NotNow` when it misses.
-    #[cold]
-    #[inline(never)]
+    /// `glance` finds what is simply next. Whenever that is nothing, `attempt` looks as hard as it is told to, and says `NotNow`
+    /// when it misses. (Each is called in one place, and ends in one: so both become part of the caller, and what a glance finds
+    /// stays in registers. See [`Wait`].)
+    #[inline(always)]
     pub fn persist<T>(
         &self,
         waiter: Waiter<'_>,
         until: Until,
+        mut glance: impl FnMut() -> Option<T>,
         mut attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let Waiter { role, aim, patience, position, look } = waiter;
-        let mut verdict = |look: Look| {
-            let (how, due) = self.survey(role, look);
+        let Waiter { role, aim, .. } = waiter;
+        let mut wait = self.wait_of(waiter, until);
+        let mut is_over = false;
+        loop {
+            let look = if is_over { Some(Look::Search) } else { wait.next() };
+            let Some(look) = look else { return Err(Stop::NotNow) };
+            if let Some(found) = glance() {
+                wait.done();
+                return Ok(found);
+            }
+            let (how, due) = if is_over { (look, None) } else { self.survey(role, look) };
             match attempt(how) {
+                Err(Stop::NotNow) if is_over => return Err(Stop::Disconnected),
                 Err(Stop::NotNow) => self.surveyed(due),
-                done => return Some(done),
+                done => {
+                    wait.done();
+                    return done;
+                }
             }
-            if look == Look::Glance || !self.is_over(role, aim) {
-                return None;
+            if look == Look::Search && self.is_over(role, aim) {
+                // But the last word may have been said since the look: once more, after a barrier, and thoroughly.
+                is_over = true;
+                self.system.barrier();
             }
-            // Over, but the last word may have been said since the look: once more, after a barrier, and thoroughly.
-            self.system.barrier();
-            Some(match attempt(Look::Search) {
-                Err(Stop::NotNow) => Err(Stop::Disconnected),
-                done => done,
-            })
-        };
-        let deadline = match until {
-            Until::Now => return verdict(look).unwrap_or(Err(Stop::NotNow)),
-            Until::Deadline(deadline) => Some(deadline),
-            Until::Forever => None,
-        };
+        }
+    }
+
+    /// What a waiter does between two looks.
+    #[inline(never)]
+    fn wait_of<'a>(&'a self, waiter: Waiter<'a>, until: Until) -> Wait<'a, System> {
+        let Waiter { role, patience, position, look, .. } = waiter;
         let side = match role {
             Role::Sender => Side::Sender,
             Role::Receiver => Side::Receiver,
         };
         let long = if role == Role::Receiver { self.long.get() } else { 0 };
         let place = wait::Place { side, position, capacity: self.segment.header().capacity, long };
-        wait::wait(self.event_of(role), &self.system, patience, place, deadline, verdict).unwrap_or(Err(Stop::NotNow))
+        let (word, system) = (self.event_of(role), &self.system);
+        match until {
+            Until::Now => Wait::once(word, system, patience, place, look),
+            Until::Deadline(deadline) => Wait::new(word, system, patience, place, Some(deadline)),
+            Until::Forever => Wait::new(word, system, patience, place, None),
+        }
     }
 
     /// Whether the ring holds nothing that anybody could still want.

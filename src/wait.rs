@@ -277,110 +277,177 @@ const LONGEST_SPIN: u64 = 2_000_000;
 /// Relaxed turns of a spin between two looks at the clock.
 const TURNS: u32 = 16;
 
-/// Turns of a receiver before the first. What is on its way takes some hundred nanoseconds at most; a look at the clock takes 25 of them.
-const FIRST_TURNS: u32 = 256;
+/// Looks of a receiver before the first. What is on its way takes some hundred nanoseconds at most; a look at the clock takes 25 of them.
+const FIRST_LOOKS: u32 = 64;
 
 /// How long a spin keeps its core to itself.
 const YIELD_AFTER: Duration = Duration::from_micros(2);
 
-/// After a miss, calls `attempt` until it yields something or the deadline passes: spins, then sleeps on `word`.
-pub fn wait<T>(
-    word: &AtomicU32,
-    system: &impl Sleep,
-    patience: &Patience,
+/// The most relaxed turns between two looks of one wait: under two microseconds.
+const LONGEST_GAP: u64 = 64;
+
+/// A wait after a miss, as what happens between one look and the next: it spins, then it sleeps.
+///
+/// The looks are the caller's, in a loop of his own: `while let Some(look) = wait.next()`. (As a closure that is called from here, each
+/// would hand its find through memory, once a caller. To copy there what was just stored takes until every store before it is
+/// done: it made a round trip twice as long.)
+#[derive(Debug)]
+pub struct Wait<'a, S> {
+    /// Looks that follow each other with a turn between them and nothing else.
+    glances: u32,
+    stage: Stage,
+    word: &'a AtomicU32,
+    system: &'a S,
+    patience: &'a Patience,
     place: Place,
     deadline: Option<Instant>,
-    mut attempt: impl FnMut(Look) -> Option<T>,
-) -> Option<T> {
-    // The caller has just missed. To look again at once would be to take the first of many messages, and the line with it.
-    if let Some(done) = spin(patience, place, deadline, &mut attempt) {
-        return Some(done);
-    }
-    let mut slept = false;
-    let mut expected = prepare(word, system);
-    loop {
-        if let Some(done) = attempt(Look::Search) {
-            return Some(done);
-        }
-        let (before, nap) = match deadline {
-            None => (Instant::now(), NAP),
-            Some(deadline) => {
-                let now = Instant::now();
-                (now, deadline.saturating_duration_since(now).min(NAP))
+}
+
+/// What a wait has come to.
+#[derive(Debug)]
+enum Stage {
+    /// It spins.
+    Spinning(Spin),
+    /// It will sleep next, while the word is still this, if one more look is in vain.
+    Falling { expected: u32, slept: bool },
+    /// It has slept since then.
+    Woken { since: Instant, expected: u32, slept: bool },
+    /// It must not wait, and looks once at most.
+    Now(Option<Look>),
+}
+
+/// The spin before the first sleep. It gives way to other threads after some microseconds: the peer may need this core.
+///
+/// Both sides rest before the first look (to look again at once would be to take the first of many messages, and the line with
+/// it): see [`Patience::rest`]. A sender goes on resting, a little longer each time, up to a sixteenth of what the receivers
+/// have to deal with: nobody waits for what it has to say. A receiver then looks at every turn.
+#[derive(Debug)]
+struct Spin {
+    /// Turns to rest before the next look, and the most.
+    rest: u32,
+    longest: u32,
+    /// Turns until the next look at the clock is due.
+    turns: u32,
+    /// The first look at the clock.
+    start: Option<Instant>,
+}
+
+impl<'a, S: Sleep> Wait<'a, S> {
+    /// For whoever has just missed, and sleeps on `word`, until the deadline. Rests before the first look, where that is good.
+    #[inline(never)]
+    pub fn new(
+        word: &'a AtomicU32,
+        system: &'a S,
+        patience: &'a Patience,
+        place: Place,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let rest = patience.rest(place.position, place.capacity);
+        let (glances, spin) = match place.side {
+            _ if cfg!(loom) || patience.now_ns.get() == 0 => (0, Spin { rest: 0, longest: 0, turns: 0, start: None }),
+            Side::Sender => {
+                let longest = (place.capacity / 16).clamp(1, LONGEST_GAP) as u32;
+                (0, Spin { rest: rest.max(1), longest, turns: TURNS, start: None })
+            }
+            Side::Receiver => {
+                rest_for(rest);
+                (FIRST_LOOKS, Spin { rest: 1, longest: 1, turns: 0, start: None })
             }
         };
-        if nap.is_zero() {
-            return None;
+        Self { glances, stage: Stage::Spinning(spin), word, system, patience, place, deadline }
+    }
+
+    /// For whoever has just missed, and must not wait: one more look.
+    pub fn once(word: &'a AtomicU32, system: &'a S, patience: &'a Patience, place: Place, look: Look) -> Self {
+        Self { glances: 0, stage: Stage::Now(Some(look)), word, system, patience, place, deadline: None }
+    }
+
+    /// How to look next, when it is time to; `None` once the deadline has passed.
+    #[inline(always)]
+    pub fn next(&mut self) -> Option<Look> {
+        if self.glances > 0 {
+            self.glances -= 1;
+            // A processor that looks again and again at once has many looks under way when the line changes, and starts all over.
+            pause();
+            return Some(Look::Glance);
         }
-        system.sleep(word, expected, nap);
-        if let Some(done) = attempt(Look::Glance) {
-            // Had the spin lasted as long as this sleep, it would have caught it.
-            let short = !slept && u128::from(place.longest(patience.max_ns)) >= before.elapsed().as_nanos();
-            if short {
-                patience.paid()
-            } else {
-                patience.wasted()
+        self.go_on()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn go_on(&mut self) -> Option<Look> {
+        let (expected, slept) = match &mut self.stage {
+            Stage::Spinning(spin) => {
+                if spin.turn(self.patience, self.place, self.deadline) {
+                    return Some(Look::Glance);
+                }
+                (prepare(self.word, self.system), false)
             }
-            return Some(done);
-        }
-        slept = true;
-        if word.load(Relaxed) != expected {
-            expected = prepare(word, system);
+            Stage::Now(look) => return look.take(),
+            Stage::Woken { expected, .. } if self.word.load(Relaxed) == *expected => (*expected, true),
+            Stage::Woken { .. } => (prepare(self.word, self.system), true),
+            &mut Stage::Falling { expected, slept } => {
+                let since = Instant::now();
+                let left = self.deadline.map_or(NAP, |deadline| deadline.saturating_duration_since(since));
+                if left.is_zero() {
+                    return None;
+                }
+                self.system.sleep(self.word, expected, left.min(NAP));
+                self.stage = Stage::Woken { since, expected, slept };
+                return Some(Look::Glance);
+            }
+        };
+        self.stage = Stage::Falling { expected, slept };
+        Some(Look::Search)
+    }
+
+    /// To be called when a look was not in vain.
+    #[inline(always)]
+    pub fn done(&self) {
+        if let Stage::Spinning(_) = self.stage { self.patience.paid() } else { self.done_late() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn done_late(&self) {
+        if let Stage::Woken { since, slept, .. } = self.stage {
+            // Had the spin lasted as long as this sleep, it would have caught it.
+            let short = !slept && u128::from(self.place.longest(self.patience.max_ns)) >= since.elapsed().as_nanos();
+            if short { self.patience.paid() } else { self.patience.wasted() }
         }
     }
 }
 
-/// The most relaxed turns between two looks of one wait: under two microseconds.
-const LONGEST_GAP: u64 = 64;
-
-/// The spin before the first sleep. It gives way to other threads after some microseconds: the peer may need this core.
-///
-/// Both sides rest before the first look: see [`Patience::rest`]. A sender goes on resting, a little longer each time, up to a
-/// sixteenth of what the receivers have to deal with: nobody waits for what it has to say. A receiver then looks at every turn.
-fn spin<T>(
-    patience: &Patience,
-    place: Place,
-    deadline: Option<Instant>,
-    attempt: &mut impl FnMut(Look) -> Option<T>,
-) -> Option<T> {
-    if cfg!(loom) || patience.now_ns.get() == 0 {
-        return None;
-    }
-    let Place { side, position, capacity, .. } = place;
-    let rest = patience.rest(position, capacity);
-    let (mut rest, longest) = match side {
-        Side::Sender => (rest.max(1), (capacity / 16).clamp(1, LONGEST_GAP) as u32),
-        Side::Receiver => (rest, 1),
-    };
-    let (mut turns, mut start) = (0, None);
-    // A sender's turns are rests.
-    let mut next_clock = if side == Side::Receiver { FIRST_TURNS } else { TURNS };
-    loop {
-        (0..rest).for_each(|_| pause());
-        if let Some(done) = attempt(Look::Glance) {
-            patience.paid();
-            return Some(done);
+impl Spin {
+    /// Rests until it is time for another look; not, if it is over.
+    fn turn(&mut self, patience: &Patience, place: Place, deadline: Option<Instant>) -> bool {
+        if self.longest == 0 {
+            return false;
         }
-        turns += rest.max(1);
-        rest = match side {
-            // What is about to come comes within the first looks; a turn's rest between them is latency.
-            Side::Receiver if start.is_none() => 0,
-            _ => (rest * 2).clamp(1, longest),
-        };
-        if turns >= next_clock {
-            (turns, next_clock) = (0, TURNS);
-            // Not read before the first turns are over: what comes at once should not wait for a clock.
+        if self.turns == 0 {
+            // Not before the first turns are over: what comes at once should not wait for a clock.
             let now = Instant::now();
-            let start = *start.get_or_insert(now);
+            let start = *self.start.get_or_insert(now);
             let budget = Duration::from_nanos(place.longest(patience.max_ns) / patience.max_ns * patience.now_ns.get());
             if now >= start + budget || deadline.is_some_and(|deadline| now >= deadline) {
-                return None;
+                return false;
             }
             if now - start > YIELD_AFTER {
                 crate::sync::give_way();
             }
+            self.turns = TURNS;
         }
+        rest_for(self.rest);
+        self.turns = self.turns.saturating_sub(self.rest);
+        self.rest = (self.rest * 2).min(self.longest);
+        true
     }
+}
+
+/// Rests for so many turns.
+fn rest_for(turns: u32) {
+    (0..turns).for_each(|_| pause());
 }
 
 #[cfg(all(test, not(loom)))]
@@ -453,5 +520,92 @@ mod tests {
         let patience = Patience::new(50_000);
         patience.rest(10, CAPACITY);
         assert!(patience.rest(3, CAPACITY) <= LONGEST_REST as u32);
+    }
+
+    /// Sleeps by noting it, and wakes up at once.
+    #[derive(Default)]
+    struct Awake {
+        barriers: Private,
+        sleeps: Private,
+    }
+
+    impl Sleep for Awake {
+        fn barrier(&self) {
+            self.barriers.set(self.barriers.get() + 1);
+        }
+
+        fn sleep(&self, word: &AtomicU32, expected: u32, timeout: Duration) {
+            assert_eq!(word.load(Relaxed), expected);
+            assert!(timeout <= NAP);
+            self.sleeps.set(self.sleeps.get() + 1);
+        }
+
+        fn wake_all(&self, _: &AtomicU32) {}
+    }
+
+    const fn place(side: Side) -> Place {
+        Place { side, position: 0, capacity: CAPACITY, long: 0 }
+    }
+
+    #[test]
+    fn a_search_before_each_sleep_and_a_glance_after_it() {
+        let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
+        let mut wait = Wait::new(&word, &system, &patience, place(Side::Receiver), None);
+        let looks = [(); 6].map(|()| wait.next().unwrap());
+        use Look::*;
+        assert_eq!(looks, [Search, Glance, Search, Glance, Search, Glance]);
+        // The word is as it was left: the first barrier covers all.
+        assert_eq!((system.barriers.get(), system.sleeps.get()), (1, 3));
+        word.fetch_add(EPOCH, Relaxed);
+        assert_eq!((wait.next(), system.barriers.get()), (Some(Search), 2));
+    }
+
+    #[test]
+    fn glances_while_it_spins_and_a_search_after_that() {
+        for side in [Side::Sender, Side::Receiver] {
+            let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(50_000));
+            let mut wait = Wait::new(&word, &system, &patience, place(side), None);
+            let mut glances = 0;
+            while wait.next() == Some(Look::Glance) {
+                glances += 1;
+            }
+            assert!(glances > 1, "{side:?}");
+            assert_eq!((system.barriers.get(), system.sleeps.get()), (1, 0), "{side:?}");
+        }
+    }
+
+    #[test]
+    fn no_sleep_after_the_deadline() {
+        let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
+        let mut wait = Wait::new(&word, &system, &patience, place(Side::Sender), Some(Instant::now()));
+        assert_eq!((wait.next(), wait.next()), (Some(Look::Search), None));
+        assert_eq!(system.sleeps.get(), 0);
+    }
+
+    #[test]
+    fn who_must_not_wait_looks_once() {
+        let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(50_000));
+        for look in [Look::Glance, Look::Search] {
+            let mut wait = Wait::once(&word, &system, &patience, place(Side::Receiver), look);
+            assert_eq!((wait.next(), wait.next()), (Some(look), None));
+        }
+        assert_eq!((word.load(Relaxed), system.barriers.get()), (0, 0));
+    }
+
+    #[test]
+    fn a_spin_that_paid_lately_is_longer() {
+        let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
+        let patience = Patience { max_ns: 8_000, ..patience };
+        let mut wait = Wait::new(&word, &system, &patience, place(Side::Receiver), None);
+        assert_eq!([(); 2].map(|()| wait.next()), [Some(Look::Search), Some(Look::Glance)]);
+        // A sleep no longer than a spin may be, in which the message came.
+        wait.stage = Stage::Woken { since: Instant::now() + Duration::from_secs(60), expected: 0, slept: false };
+        wait.done();
+        assert_eq!(patience.now_ns.get(), 8_000);
+        // And a longer one.
+        let long_ago = Instant::now().checked_sub(Duration::from_millis(1)).unwrap();
+        wait.stage = Stage::Woken { since: long_ago, expected: 0, slept: false };
+        wait.done();
+        assert_eq!(patience.now_ns.get(), 4_000);
     }
 }

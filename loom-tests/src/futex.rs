@@ -83,9 +83,16 @@ impl Event {
     }
 
     /// Waits until `attempt` yields something.
-    pub fn wait<T>(&self, attempt: impl FnMut(Look) -> Option<T>) -> T {
+    pub fn wait<T>(&self, mut attempt: impl FnMut(Look) -> Option<T>) -> T {
         let place = wait::Place { side: wait::Side::Receiver, position: 0, capacity: 1, long: 0 };
-        wait::wait(&self.0.word, self, &Patience::new(0), place, None, attempt).expect("there is no deadline")
+        let patience = Patience::new(0);
+        let mut wait = wait::Wait::new(&self.0.word, self, &patience, place, None);
+        loop {
+            let look = wait.next().expect("there is no deadline");
+            if let Some(done) = attempt(look) {
+                return done;
+            }
+        }
     }
 
     /// Waits until `attempt` yields something, or the stream is closed and yields nothing more.

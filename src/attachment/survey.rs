@@ -54,8 +54,8 @@ pub(super) struct Due {
 
 impl Attachment {
     /// How an attempt of `role` is to be made that is to `look` so. Of a receiver's it says what to [note](Self::surveyed) if that finds
-    /// nothing. (The attempt is not called from here: each further call keeps the compiler from inlining another one's parts.)
-    #[inline(never)]
+    /// nothing.
+    #[inline]
     pub(super) fn survey(&self, role: Role, look: Look) -> (Look, Option<Due>) {
         if look == Look::Glance || self.flavour == Flavour::Spsc || role == Role::Sender {
             return (look, None);
@@ -67,6 +67,8 @@ impl Attachment {
     }
 
     /// Whether every slot should be looked at. If nothing is found there, the caller says so.
+    #[cold]
+    #[inline(never)]
     pub(super) fn survey_due(&self) -> Option<Due> {
         let capacity = self.segment.header().capacity;
         let changes = u64::from(self.slots.control().presence.0.changes.load(Acquire));
@@ -84,9 +86,15 @@ impl Attachment {
     }
 
     /// Every slot was looked at that was to be, and nothing found.
-    #[inline(never)]
+    #[inline]
     pub(super) fn surveyed(&self, due: Option<Due>) {
-        let (last, Some(due)) = (&self.survey, due) else { return };
+        due.into_iter().for_each(|due| self.note(due));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note(&self, due: Due) {
+        let last = &self.survey;
         if last.made.get() == 0 || (last.changes.get(), last.rejected.get()) != (due.changes, due.rejected) {
             last.changes.set(due.changes);
             last.rejected.set(due.rejected);

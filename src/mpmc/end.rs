@@ -167,7 +167,8 @@ impl End {
         match attempt() {
             Err(Stop::NotNow) => {
                 let look = self.after_miss(until, true)?;
-                self.persist(Aim::Message, look, until, |_| attempt())
+                let next = || self.core.claim_next(&self.cursor, me);
+                self.persist(Aim::Message, look, until, next, |_| attempt())
             }
             done => done,
         }
@@ -193,13 +194,25 @@ impl End {
             Err(Stop::NotNow) => {
                 let rejected = self.core.shared().rejected();
                 let look = self.after_miss(until, rejected == self.rejected.get())?;
-                self.persist(Aim::Message, look, until, |look| self.take_or_search(me, look))
+                let next = || self.core.take_next(&self.cursor, me);
+                let other = |look| match look {
+                    Look::Glance if self.is_nothing_new() => Err(Stop::NotNow),
+                    look => self.take_or_search(me, look),
+                };
+                self.persist(Aim::Message, look, until, next, other)
             }
             done => done,
         }
     }
 
+    /// Whether there is nothing to find at a glance, as a few loads say: no message where the next is expected, none rejected.
+    #[inline(always)]
+    fn is_nothing_new(&self) -> bool {
+        self.core.is_unproduced(&self.cursor) && self.core.shared().rejected() == self.rejected.get()
+    }
+
     /// Takes the next message; if there is none, and it is time to or something was rejected, one of the dead's.
+    #[inline(never)]
     pub(super) fn take_or_search(&self, me: Owner, look: Look) -> Result<Taken, Stop> {
         let result = self.core.take(&self.cursor, me, &*self.attachment);
         let rejected = self.core.shared().rejected();
@@ -219,16 +232,18 @@ impl End {
         self.attachment.after_miss(self.role, &self.misses, until, has_looked)
     }
 
-    /// Goes on with an operation that missed, which makes one more `look` if it must not wait.
+    /// Goes on with an operation that missed, which makes one more `look` if it must not wait: see [`Attachment::persist`].
+    #[inline(always)]
     pub(super) fn persist<T>(
         &self,
         aim: Aim,
         look: Look,
         until: Until,
+        glance: impl FnMut() -> Option<T>,
         attempt: impl FnMut(Look) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
         let (patience, position) = (&self.patience, self.cursor.get());
-        self.attachment.persist(Waiter { role: self.role, aim, patience, position, look }, until, attempt)
+        self.attachment.persist(Waiter { role: self.role, aim, patience, position, look }, until, glance, attempt)
     }
 }
 

@@ -184,19 +184,19 @@ impl<M: Message + ?Sized> Sender<M> {
     pub fn wait_acked(&self, timeout: Option<Duration>) -> Result<(), WaitAckedError> {
         let until = timeout.map_or(Until::Forever, Until::timeout);
         let (core, mut index) = (&self.end.core, 0);
-        let mut acked = |_| {
+        let mut acked = || {
             while index < core.positions().capacity() as usize {
                 if core.is_unacknowledged(index, self.sent.get(index).wrapping_add(self.base)) {
-                    return Err(Stop::NotNow);
+                    return None;
                 }
                 index += 1;
             }
-            Ok(())
+            Some(())
         };
-        match acked(Look::Glance) {
-            Err(Stop::NotNow) => Ok(self.end.persist(Aim::Acknowledgement, Look::Search, until, acked)?),
-            done => Ok(done?),
+        if acked().is_none() {
+            self.end.persist(Aim::Acknowledgement, Look::Search, until, acked, |_| Err(Stop::NotNow))?;
         }
+        Ok(())
     }
 
     /// Slots of the ring.

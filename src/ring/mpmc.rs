@@ -257,6 +257,16 @@ impl<S: Shared> Core<S> {
         Some(taken)
     }
 
+    /// Whether nothing was sent yet into the slot at `cursor`: then [`take`](Self::take) would find nothing, on a longer way.
+    ///
+    /// (First the word, then skip, which only grows: both were so when the word was read.)
+    #[inline(always)]
+    pub fn is_unproduced(&self, cursor: &Private) -> bool {
+        let position = cursor.get();
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        self.shared.word(index).load(SeqCst) == Word::empty(lap).0 && self.shared.skip(index).load(SeqCst) <= lap
+    }
+
     /// Says that the message is done with, and frees its slot.
     #[inline(always)]
     pub fn acknowledge(&self, taken: Taken) {

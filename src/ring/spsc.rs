@@ -19,12 +19,12 @@
 //! cache line moves once a run rather than once a message. Both copies are one comparison away: the sender keeps the
 //! position at which the ring *would* be full (`limit`, the other's head plus a lap).
 //!
-//! What changes of an end is a handful of numbers ([`Sending`], [`Receiving`]) that travel by value: so a loop over messages keeps
-//! them in registers, and a message is two stores, itself and the position. Nothing that is called in that loop may have a
-//! reference to an end; what is seldom done goes on from a copy of its place, and gives the new one back.
+//! What changes of an end is a handful of numbers ([`Sending`], [`Receiving`]): a loop over messages keeps them in registers, and a
+//! message is two stores, itself and the position. Nothing that is called in that loop may have a reference to an end; what is
+//! seldom done goes on from a [note](Note) of its place, and leaves the new one there.
 
 use super::position::Positions;
-use crate::sync::{AtomicU64, Ordering::*};
+use crate::sync::{AtomicU64, Ordering::*, Private};
 
 /// Where the shared words of an spsc ring are.
 pub trait Shared {
@@ -49,6 +49,18 @@ pub struct Sending {
     ended: bool,
 }
 
+impl Place for Sending {
+    #[inline]
+    fn numbers(self) -> [u64; 4] {
+        [self.tail, self.lap_end, self.limit, self.ended.into()]
+    }
+
+    #[inline]
+    fn from_numbers([tail, lap_end, limit, ended]: [u64; 4]) -> Self {
+        Self { tail, lap_end, limit, ended: ended != 0 }
+    }
+}
+
 /// One side's end of the ring, and where it is.
 #[derive(Clone, Debug)]
 pub struct End<S, At> {
@@ -57,25 +69,43 @@ pub struct End<S, At> {
     at: At,
 }
 
-impl<S, At: Copy> End<S, At> {
-    /// The end that was [at](Self::at) some place, elsewhere.
+/// Where an end is, as numbers.
+pub trait Place: Copy {
+    /// It as numbers.
+    fn numbers(self) -> [u64; 4];
+    /// It from its numbers.
+    fn from_numbers(numbers: [u64; 4]) -> Self;
+}
+
+/// Where an end went on, for whoever goes on from there.
+///
+/// Its numbers are written and read one by one, which the compiler must leave so because they are atomic. As a struct they would be read by
+/// two and two; and a processor that has just stored one of the two cannot read both before all that it ever stored is in
+/// its cache, the line included that the other side looks at.
+#[derive(Debug, Default)]
+pub struct Note([Private; 4]);
+
+impl<S, At: Place> End<S, At> {
+    /// An end that goes on where another [left](Self::leave) off.
     #[inline]
-    pub fn going_on(shared: S, ring: Positions, at: At) -> Self {
-        Self { shared, ring, at }
+    pub fn going_on(shared: S, ring: Positions, note: &Note) -> Self {
+        Self { shared, ring, at: At::from_numbers(note.0.each_ref().map(Private::get)) }
     }
 
-    /// Where it is.
+    /// Leaves a note of where it is.
     #[inline]
-    pub fn at(&self) -> At {
-        self.at
+    pub fn leave(&self, note: &Note) {
+        note.0.iter().zip(self.at.numbers()).for_each(|(private, number)| private.set(number));
     }
 
-    /// Goes on from there.
+    /// Goes on where another left off.
     #[inline]
-    pub fn go_on(&mut self, at: At) {
-        self.at = at;
+    pub fn go_on(&mut self, note: &Note) {
+        self.at = At::from_numbers(note.0.each_ref().map(Private::get));
     }
+}
 
+impl<S, At> End<S, At> {
     /// Where the shared words are.
     #[inline]
     pub fn shared(&self) -> &S {
@@ -207,6 +237,18 @@ pub struct Receiving {
     limit: u64,
     /// Messages before this position were handed out by a predecessor.
     again: u64,
+}
+
+impl Place for Receiving {
+    #[inline]
+    fn numbers(self) -> [u64; 4] {
+        [self.next, self.lap_end, self.limit, self.again]
+    }
+
+    #[inline]
+    fn from_numbers([next, lap_end, limit, again]: [u64; 4]) -> Self {
+        Self { next, lap_end, limit, again }
+    }
 }
 
 /// The receiver's end.

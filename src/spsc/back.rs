@@ -1,6 +1,6 @@
 //! What a sender seldom does: it finds the ring full or closed, came through a fork, or sends a long message.
 //!
-//! Its place in the ring comes and goes by value: see `ring::spsc`.
+//! Its place in the ring comes and goes in a note: see `ring::spsc`.
 
 use super::end::End;
 use crate::attachment::{Aim, Until};
@@ -8,15 +8,18 @@ use crate::error::Stop;
 use crate::pace::Pace;
 use crate::registry::Role;
 use crate::ring::body::Rotation;
-use crate::ring::spsc::{Producer, Sending, is_acknowledged};
+use crate::ring::spsc::{Note, Producer, is_acknowledged};
 use crate::slots::{Place, Slots};
 use crate::wait::Look;
 use std::time::Duration;
 
 /// What a sender seldom needs.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(super) struct Back {
     pub(super) end: End,
+    /// Where in the ring whoever comes here goes on, and where he went on then.
+    pub(super) at: Note,
     /// Which bodies it goes round in.
     rotation: Rotation,
     /// How it waited for the receiver to take long messages.
@@ -25,21 +28,22 @@ pub(super) struct Back {
 
 impl Back {
     pub(super) fn new(end: End) -> Self {
-        Self { end, rotation: Rotation::default(), pace: Pace::default() }
+        Self { end, at: Note::default(), rotation: Rotation::default(), pace: Pace::default() }
     }
 
     /// The end of a sender that is there.
-    fn producer(&self, at: Sending) -> Producer<Slots> {
-        Producer::going_on(self.end.slots, self.end.ring, at)
+    fn producer(&self) -> Producer<Slots> {
+        Producer::going_on(self.end.slots, self.end.ring, &self.at)
     }
 
     /// The next slot, for whoever has looked in vain.
     #[cold]
     #[inline(never)]
-    pub(super) fn claim(&mut self, at: Sending, until: Until) -> (Sending, Result<usize, Stop>) {
-        let mut producer = self.producer(at);
+    pub(super) fn claim(&mut self, until: Until) -> Result<usize, Stop> {
+        let mut producer = self.producer();
         let claimed = self.claim_by(&mut producer, until);
-        (producer.at(), claimed)
+        producer.leave(&self.at);
+        claimed
     }
 
     fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
@@ -54,16 +58,17 @@ impl Back {
             return Err(Stop::Disconnected);
         }
         let waiter = end.waiter(Aim::Message, producer.tail(), look);
-        end.attachment.persist(waiter, until, |_| producer.claim().ok_or(Stop::NotNow))
+        end.attachment.persist(waiter, until, || producer.claim(), |_| Err(Stop::NotNow))
     }
 
     /// The next slot, and the body for what is too long for it: that one.
     #[cold]
     #[inline(never)]
-    pub(super) fn claim_long(&mut self, at: Sending, len: usize, until: Until) -> (Sending, Result<usize, Stop>) {
-        let mut producer = self.producer(at);
+    pub(super) fn claim_long(&mut self, len: usize, until: Until) -> Result<usize, Stop> {
+        let mut producer = self.producer();
         let claimed = self.claim_long_by(&mut producer, len, until);
-        (producer.at(), claimed)
+        producer.leave(&self.at);
+        claimed
     }
 
     fn claim_long_by(&mut self, producer: &mut Producer<Slots>, len: usize, until: Until) -> Result<usize, Stop> {
@@ -107,13 +112,12 @@ impl Back {
     pub(super) fn wait_acked(&self, tail: u64, timeout: Option<Duration>) -> Result<(), Stop> {
         let until = timeout.map_or(Until::Forever, Until::timeout);
         let end = &self.end;
-        let acked = |_| if is_acknowledged(&end.slots, tail) { Ok(()) } else { Err(Stop::NotNow) };
-        match acked(Look::Glance) {
-            Err(Stop::NotNow) => {
-                end.attachment.persist(end.waiter(Aim::Acknowledgement, 0, Look::Search), until, acked)
-            }
-            done => done,
+        let acked = || is_acknowledged(&end.slots, tail).then_some(());
+        if acked().is_none() {
+            let waiter = end.waiter(Aim::Acknowledgement, 0, Look::Search);
+            end.attachment.persist(waiter, until, acked, |_| Err(Stop::NotNow))?;
         }
+        Ok(())
     }
 }
 

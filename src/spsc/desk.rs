@@ -12,7 +12,7 @@ use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
 use crate::registry::Role;
-use crate::ring::spsc::{Consumer, Receiving, acknowledge};
+use crate::ring::spsc::{Consumer, Note, acknowledge};
 use crate::slots::Slots;
 use crate::sync::Ordering::*;
 use std::sync::Arc;
@@ -30,8 +30,11 @@ pub(super) struct Desk {
 
 /// What a receiver seldom needs.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Back {
     end: End,
+    /// Where in the ring whoever comes here goes on, and where he went on then.
+    at: Note,
     ledger: Option<Arc<Ledger>>,
     /// Whether messages are out in no simple order, so that the ledger is open.
     is_tangled: bool,
@@ -45,7 +48,7 @@ impl Desk {
     pub(super) fn new(end: End) -> Self {
         let (consumer, pass) = (Consumer::resume(end.slots, end.ring), end.pass());
         let last = Handed { start: 0, end: 0, redelivered: 0 };
-        let back = Back { end, ledger: None, is_tangled: false, again: consumer.again(), last };
+        let back = Back { end, at: Note::default(), ledger: None, is_tangled: false, again: consumer.again(), last };
         Self { consumer, pass, back: Box::new(back) }
     }
 
@@ -111,8 +114,9 @@ impl Desk {
     /// As [`next`](Self::next), for whoever has looked in vain.
     #[inline(always)]
     pub(super) fn next_slow(&mut self, until: Until) -> Result<usize, Stop> {
-        let (at, next) = self.back.next(self.consumer.at(), until);
-        self.consumer.go_on(at);
+        self.consumer.leave(&self.back.at);
+        let next = self.back.next(until);
+        self.consumer.go_on(&self.back.at);
         next
     }
 
@@ -185,10 +189,11 @@ impl Desk {
 impl Back {
     #[cold]
     #[inline(never)]
-    fn next(&mut self, at: Receiving, until: Until) -> (Receiving, Result<usize, Stop>) {
-        let mut consumer = Consumer::going_on(self.end.slots, self.end.ring, at);
+    fn next(&mut self, until: Until) -> Result<usize, Stop> {
+        let mut consumer = Consumer::going_on(self.end.slots, self.end.ring, &self.at);
         let next = self.next_by(&mut consumer, until);
-        (consumer.at(), next)
+        consumer.leave(&self.at);
+        next
     }
 
     fn next_by(&mut self, consumer: &mut Consumer<Slots>, until: Until) -> Result<usize, Stop> {
@@ -207,52 +212,19 @@ impl Back {
             self.end.pass().give(true);
         }
         let end = &self.end;
-        let ledger = self.ledger.as_ref().filter(|_| self.is_tangled);
-        let limit = u64::from(end.attachment.segment().header().redelivery);
+        let ledger = self.ledger.as_deref().filter(|_| self.is_tangled);
         let last = &mut self.last;
-        let attempt = |_| {
-            loop {
-                let handed = match ledger.and_then(|ledger| ledger.next_returned()) {
-                    Some(handed) => handed,
-                    None => {
-                        if consumer.peek().is_none() {
-                            return Err(Stop::NotNow);
-                        }
-                        let start = consumer.position();
-                        // No follower of the protocol sends a lap beyond what is not done with.
-                        if ledger.is_some_and(|ledger| end.ring.distance(ledger.floor(), start) >= end.ring.capacity())
-                        {
-                            consumer.forget();
-                            return Err(Stop::Corrupt);
-                        }
-                        let handed = if consumer.is_again() {
-                            Handed { start, redelivered: count_again(end, start), end: consumer.take_again() }
-                        } else {
-                            Handed { start, redelivered: 0, end: consumer.take(1) }
-                        };
-                        if ledger.is_some() || consumer.is_again() {
-                            consumer.forget();
-                        }
-                        handed
-                    }
-                };
-                let counters = &end.slots.control().counters.0;
-                if handed.redelivered <= limit {
-                    if handed.redelivered > 0 {
-                        counters.adopted.fetch_add(1, Relaxed);
-                    }
-                    *last = handed;
-                    return Ok(end.ring.index(handed.start));
-                }
-                counters.dropped.fetch_add(1, Relaxed);
-                match ledger {
-                    Some(ledger) => settle(end, ledger, handed),
-                    None => end.attachment.acknowledge_before(handed.end),
-                }
-                end.freed(&end.slots);
-            }
+        let waiter = end.waiter(Aim::Message, position, look);
+        if ledger.is_some() || consumer.is_again() {
+            let next = |_| next_out_of_order(end, ledger, consumer, last);
+            return end.attachment.persist(waiter, until, || None, next);
+        }
+        let next = || {
+            let index = consumer.peek()?;
+            consumer.take(1);
+            Some(index)
         };
-        end.attachment.persist(end.waiter(Aim::Message, position, look), until, attempt)
+        end.attachment.persist(waiter, until, next, |_| Err(Stop::NotNow))
     }
 
     /// Acknowledges what was handed out last while the ledger was open; nothing, in a forked child.
@@ -329,6 +301,58 @@ impl Back {
         }
         ledger
     }
+}
+
+/// The slot of the next message, of those that were given back first, and which it is; `NotNow` if there is none.
+#[cold]
+#[inline(never)]
+fn next_out_of_order(
+    end: &End,
+    ledger: Option<&Ledger>,
+    consumer: &mut Consumer<Slots>,
+    last: &mut Handed,
+) -> Result<usize, Stop> {
+    let limit = u64::from(end.attachment.segment().header().redelivery);
+    loop {
+        let handed = match ledger.and_then(|ledger| ledger.next_returned()) {
+            Some(handed) => handed,
+            None => next_known_to(end, ledger, consumer)?,
+        };
+        let counters = &end.slots.control().counters.0;
+        if handed.redelivered <= limit {
+            if handed.redelivered > 0 {
+                counters.adopted.fetch_add(1, Relaxed);
+            }
+            *last = handed;
+            return Ok(end.ring.index(handed.start));
+        }
+        counters.dropped.fetch_add(1, Relaxed);
+        match ledger {
+            Some(ledger) => settle(end, ledger, handed),
+            None => end.attachment.acknowledge_before(handed.end),
+        }
+        end.freed(&end.slots);
+    }
+}
+
+/// The next message of the ring, for whoever has a ledger open or meets those that a predecessor had.
+fn next_known_to(end: &End, ledger: Option<&Ledger>, consumer: &mut Consumer<Slots>) -> Result<Handed, Stop> {
+    consumer.peek().ok_or(Stop::NotNow)?;
+    let start = consumer.position();
+    // No follower of the protocol sends a lap beyond what is not done with.
+    if ledger.is_some_and(|ledger| end.ring.distance(ledger.floor(), start) >= end.ring.capacity()) {
+        consumer.forget();
+        return Err(Stop::Corrupt);
+    }
+    let handed = if consumer.is_again() {
+        Handed { start, redelivered: count_again(end, start), end: consumer.take_again() }
+    } else {
+        Handed { start, redelivered: 0, end: consumer.take(1) }
+    };
+    if ledger.is_some() || consumer.is_again() {
+        consumer.forget();
+    }
+    Ok(handed)
 }
 
 /// Counts a delivery to a successor of a message that was out before.

@@ -297,8 +297,9 @@ impl<M: Message + ?Sized> Sender<M> {
         {
             return Ok(index);
         }
-        let (at, claimed) = self.back.claim(self.producer.at(), until);
-        self.producer.go_on(at);
+        self.producer.leave(&self.back.at);
+        let claimed = self.back.claim(until);
+        self.producer.go_on(&self.back.at);
         claimed
     }
 
@@ -395,8 +396,9 @@ impl<M: Message + ?Sized> Sender<M> {
             self.slots().foresee_line::<M>(payload);
             Ok((payload, Place::SLOT))
         } else {
-            let (at, claimed) = self.back.claim_long(self.producer.at(), len, until);
-            self.producer.go_on(at);
+            self.producer.leave(&self.back.at);
+            let claimed = self.back.claim_long(len, until);
+            self.producer.go_on(&self.back.at);
             let body = claimed?;
             Ok((self.slots().body_start(body), Place::in_body(body)))
         }
