@@ -6,6 +6,7 @@ use crate::message::Message;
 use crate::owner::Owner;
 use crate::registry::Role;
 use crate::ring::mpmc::{Claim, Core, Miss, Taken};
+use crate::ring::word::Phase;
 use crate::slots::Slots;
 use crate::sync::{AtomicU64, Ordering::Relaxed, Private};
 use crate::wait::{self, Look, Patience, System};
@@ -29,6 +30,8 @@ pub(super) struct End {
     pub(super) misses: Private,
     /// Rejections counted by the ring when this handle last looked at every slot.
     pub(super) rejected: Private,
+    /// Whether the last batch ended with a look in vain.
+    is_dry: Private,
     pub(super) patience: Patience,
     pub(super) attachment: Arc<Attachment>,
 }
@@ -60,6 +63,7 @@ impl End {
             role,
             misses: Private::new(0),
             rejected: Private::new(0),
+            is_dry: Private::new(0),
             patience: Patience::new(attachment.segment().header().spin_ns.into()),
             attachment: Arc::clone(attachment),
         }
@@ -194,21 +198,45 @@ impl End {
             Err(Stop::NotNow) => {
                 let rejected = self.core.shared().rejected();
                 let look = self.after_miss(until, rejected == self.rejected.get())?;
-                let next = || self.core.take_next(&self.cursor, me);
-                let other = |look| match look {
-                    Look::Glance if self.is_nothing_new() => Err(Stop::NotNow),
-                    look => self.take_or_search(me, look),
-                };
-                self.persist(Aim::Message, look, until, next, other)
+                self.persist_in_taking(me, look, until)
             }
             done => done,
         }
     }
 
+    /// Takes the first message of a batch. The last one may have ended with a look in vain; then a receiver that may wait
+    /// rests before the next, as after any other miss: see [`Patience`].
+    pub(super) fn take_after_batch<M: Message + ?Sized>(&self, until: Until) -> Result<Taken, Stop> {
+        if self.is_dry.get() == 0 || matches!(until, Until::Now) {
+            return self.take::<M>(until);
+        }
+        self.is_dry.set(0);
+        self.persist_in_taking(self.me()?, Look::Glance, until)
+    }
+
+    /// Takes another message of a batch, if there is one.
+    #[inline(always)]
+    pub(super) fn take_more(&self, me: Owner) -> Option<Taken> {
+        let taken = self.core.take_more(&self.cursor, me, &*self.attachment);
+        self.is_dry.set(taken.is_none().into());
+        taken
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn persist_in_taking(&self, me: Owner, look: Look, until: Until) -> Result<Taken, Stop> {
+        let next = || self.core.take_next(&self.cursor, me);
+        let other = |look| match look {
+            Look::Glance if self.is_nothing_new() => Err(Stop::NotNow),
+            look => self.take_or_search(me, look),
+        };
+        self.persist(Aim::Message, look, until, next, other)
+    }
+
     /// Whether there is nothing to find at a glance, as a few loads say: no message where the next is expected, none rejected.
     #[inline(always)]
     fn is_nothing_new(&self) -> bool {
-        self.core.is_unproduced(&self.cursor) && self.core.shared().rejected() == self.rejected.get()
+        self.core.pending(&self.cursor) == Some(Phase::Empty) && self.core.shared().rejected() == self.rejected.get()
     }
 
     /// Takes the next message; if there is none, and it is time to or something was rejected, one of the dead's.

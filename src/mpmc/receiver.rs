@@ -213,7 +213,7 @@ impl<M: Message + ?Sized> Receiver<M> {
     }
 
     fn get_many(&self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
-        let first = self.end.take::<M>(until)?;
+        let first = self.end.take_after_batch::<M>(until)?;
         self.run_from(first, max)
     }
 
@@ -224,9 +224,8 @@ impl<M: Message + ?Sized> Receiver<M> {
         run.taken.push(first);
         // A peer out of line might feed it for ever.
         let most = max.min(self.capacity());
-        while run.taken.len() < most
-            && let Ok(taken) = self.end.core.take(&self.end.cursor, me, &*self.end.attachment)
-        {
+        while run.taken.len() < most {
+            let Some(taken) = self.end.take_more(me) else { break };
             run.taken.push(taken);
         }
         // SAFETY: the messages are this receiver's until the run is released, and aligned for `M`.

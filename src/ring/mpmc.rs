@@ -257,14 +257,31 @@ impl<S: Shared> Core<S> {
         Some(taken)
     }
 
-    /// Whether nothing was sent yet into the slot at `cursor`: then [`take`](Self::take) would find nothing, on a longer way.
+    /// Takes the next message, for whoever has one already: as [`take`](Self::take), but does not go round a slow writer.
+    ///
+    /// (A writer is slow who has died, or lost his core. He who has claimed the slot just now is not, and whoever looks round him
+    /// takes the lines that he writes next.)
+    #[inline(always)]
+    pub fn take_more(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Option<Taken> {
+        if let Some(taken) = self.take_next(cursor, me) {
+            return Some(taken);
+        }
+        if self.pending(cursor).is_some() { None } else { self.take_slow(cursor, me, life).ok() }
+    }
+
+    /// What the slot at `cursor` is, if the message that is expected there is still to come: `Empty` or `Writing`. If `Empty`,
+    /// [`take`](Self::take) would find nothing, on a longer way.
     ///
     /// (First the word, then skip, which only grows: both were so when the word was read.)
-    #[inline(always)]
-    pub fn is_unproduced(&self, cursor: &Private) -> bool {
+    #[inline]
+    pub fn pending(&self, cursor: &Private) -> Option<Phase> {
         let position = cursor.get();
         let (lap, index) = (self.ring.lap(position), self.ring.index(position));
-        self.shared.word(index).load(SeqCst) == Word::empty(lap).0 && self.shared.skip(index).load(SeqCst) <= lap
+        let word = Word(self.shared.word(index).load(SeqCst));
+        let is_pending = matches!(word.phase(), Phase::Empty | Phase::Writing)
+            && word.lap_near(lap) == lap
+            && self.shared.skip(index).load(SeqCst) <= lap;
+        is_pending.then(|| word.phase())
     }
 
     /// Says that the message is done with, and frees its slot.
