@@ -1,7 +1,7 @@
 //! One sender, one receiver: messages a second.
 //!
-//! Two workers on two cores. The sender makes each message from its number, the receiver reads all of it, and both spin
-//! when they must wait. In the warm-up every message is verified; in the timed pass the sum of all words is. *In place* the
+//! Two workers on two cores. The sender makes each message from its number, the receiver reads all of it. Where a queue has verbs that
+//! block, as Ringmail's usual ones do, they are used; elsewhere, and by *polling*, both spin when they must wait. In the warm-up every message is verified; in the timed pass the sum of all words is. *In place* the
 //! sender makes the message where it will be read.
 //!
 //! The limit is a bare ring of two counters, which are moved for each message, or for each batch.
@@ -18,6 +18,7 @@ use crate::queue::{Queue, Rx, Tx, Wait};
 use disruptor::{Polling, Producer as _};
 use ringmail::{Options, spsc};
 use std::hint::spin_loop;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Slots.
@@ -79,19 +80,6 @@ fn stream<M: Payload, S: Sink, R: Source<M>>(
     crew::run(mode, cores, vec![sender, receiver])
 }
 
-/// How messages are handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verbs {
-    /// `try_send` and `try_recv`, again until they succeed.
-    Try,
-    /// `send` and `recv_copy`.
-    Blocking,
-    /// `send` and `recv`, whose guard is dropped.
-    Guarded,
-    /// `send_many` and `recv_many`.
-    Many,
-}
-
 /// Messages that are sent together.
 struct Run<M, const B: usize>(Vec<M>);
 
@@ -110,88 +98,160 @@ impl<M: Payload, const B: usize> Run<M, B> {
     }
 }
 
-struct RingmailTx<M: Payload, const B: usize>(spsc::Sender<M>, Verbs, Run<M, B>);
-struct RingmailRx<M: Payload, const B: usize>(spsc::Receiver<M>, Verbs);
+/// How messages are handed over. (A type each, so that each has loops of its own, as in a program: in one that chose between them, what
+/// one of the verbs needs of the handle would cost the others.)
+trait Verbs<M: Payload, const B: usize>: 'static {
+    fn send(tx: &mut spsc::Sender<M>, run: &mut Run<M, B>, numbers: Range<u64>);
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, each: impl FnMut(&M));
+}
 
-impl<M: Payload, const B: usize> Sink for RingmailTx<M, B> {
+/// `try_send` and `try_recv_copy`, again until they succeed.
+struct Try;
+
+/// `send` and `recv_copy`.
+struct Blocking;
+
+/// `send` and `recv`, whose guard is dropped.
+struct Guarded;
+
+/// `send_many` and `recv_many`.
+struct Many;
+
+/// `send_many` and `try_recv_many`, again until it succeeds.
+struct TryMany;
+
+impl<M: Payload, const B: usize> Verbs<M, B> for Try {
+    #[inline(always)]
+    fn send(tx: &mut spsc::Sender<M>, _: &mut Run<M, B>, numbers: Range<u64>) {
+        for number in numbers {
+            let message = M::numbered(number);
+            while tx.try_send(&message).is_err() {
+                spin_loop();
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, mut each: impl FnMut(&M)) {
+        let mut left = count;
+        while left > 0 {
+            match rx.try_recv_copy() {
+                Ok(message) => {
+                    each(&message);
+                    left -= 1;
+                }
+                Err(_) => spin_loop(),
+            }
+        }
+    }
+}
+
+impl<M: Payload, const B: usize> Verbs<M, B> for Blocking {
+    #[inline(always)]
+    fn send(tx: &mut spsc::Sender<M>, _: &mut Run<M, B>, numbers: Range<u64>) {
+        for number in numbers {
+            tx.send(&M::numbered(number)).expect("send");
+        }
+    }
+
+    #[inline(always)]
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, mut each: impl FnMut(&M)) {
+        for _ in 0..count {
+            each(&rx.recv_copy().expect("recv"));
+        }
+    }
+}
+
+impl<M: Payload, const B: usize> Verbs<M, B> for Guarded {
+    #[inline(always)]
+    fn send(tx: &mut spsc::Sender<M>, run: &mut Run<M, B>, numbers: Range<u64>) {
+        Blocking::send(tx, run, numbers);
+    }
+
+    #[inline(always)]
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, mut each: impl FnMut(&M)) {
+        for _ in 0..count {
+            each(&rx.recv().expect("recv"));
+        }
+    }
+}
+
+impl<M: Payload, const B: usize> Verbs<M, B> for Many {
+    #[inline(always)]
+    fn send(tx: &mut spsc::Sender<M>, run: &mut Run<M, B>, numbers: Range<u64>) {
+        for start in numbers.step_by(B) {
+            if size_of::<M>() <= 64 {
+                // Made in place, as rtrb's are.
+                tx.send_many((start..start + B as u64).map(M::numbered)).expect("send_many");
+            } else {
+                run.with(start, |run| tx.send_slice(run).expect("send_slice"));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, mut each: impl FnMut(&M)) {
+        let mut left = count;
+        while left > 0 {
+            let batch = rx.recv_many(left.min(B as u64) as usize).expect("recv_many");
+            left -= batch.len() as u64;
+            read_batch(&batch, &mut each);
+        }
+    }
+}
+
+impl<M: Payload, const B: usize> Verbs<M, B> for TryMany {
+    #[inline(always)]
+    fn send(tx: &mut spsc::Sender<M>, run: &mut Run<M, B>, numbers: Range<u64>) {
+        Many::send(tx, run, numbers);
+    }
+
+    #[inline(always)]
+    fn receive(rx: &mut spsc::Receiver<M>, count: u64, mut each: impl FnMut(&M)) {
+        let mut left = count;
+        while left > 0 {
+            match rx.try_recv_many(left.min(B as u64) as usize) {
+                Ok(batch) => {
+                    left -= batch.len() as u64;
+                    read_batch(&batch, &mut each);
+                }
+                Err(_) => spin_loop(),
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn read_batch<M: Payload>(batch: &spsc::Batch<'_, M>, mut each: impl FnMut(&M)) {
+    match batch.as_slices() {
+        Some((before, after)) => before.iter().chain(after).for_each(&mut each),
+        None => batch.iter().for_each(each),
+    }
+}
+
+struct RingmailTx<M: Payload, V, const B: usize>(spsc::Sender<M>, Run<M, B>, PhantomData<V>);
+struct RingmailRx<M: Payload, V, const B: usize>(spsc::Receiver<M>, PhantomData<V>);
+
+impl<M: Payload, V: Verbs<M, B>, const B: usize> Sink for RingmailTx<M, V, B> {
     #[inline(always)]
     fn send(&mut self, numbers: Range<u64>) {
-        let tx = &mut self.0;
-        match self.1 {
-            Verbs::Try => {
-                for number in numbers {
-                    let message = M::numbered(number);
-                    while tx.try_send(&message).is_err() {
-                        spin_loop();
-                    }
-                }
-            }
-            Verbs::Blocking | Verbs::Guarded => {
-                for number in numbers {
-                    tx.send(&M::numbered(number)).expect("send");
-                }
-            }
-            Verbs::Many => {
-                for start in numbers.step_by(B) {
-                    if size_of::<M>() <= 64 {
-                        // Made in place, as rtrb's are.
-                        tx.send_many((start..start + B as u64).map(M::numbered)).expect("send_many");
-                    } else {
-                        self.2.with(start, |run| tx.send_slice(run).expect("send_slice"));
-                    }
-                }
-            }
-        }
+        V::send(&mut self.0, &mut self.1, numbers);
     }
 }
 
-impl<M: Payload, const B: usize> Source<M> for RingmailRx<M, B> {
+impl<M: Payload, V: Verbs<M, B>, const B: usize> Source<M> for RingmailRx<M, V, B> {
     #[inline(always)]
-    fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
-        let rx = &mut self.0;
-        let mut left = count;
-        match self.1 {
-            Verbs::Try => {
-                while left > 0 {
-                    match rx.try_recv_copy() {
-                        Ok(message) => {
-                            each(&message);
-                            left -= 1;
-                        }
-                        Err(_) => spin_loop(),
-                    }
-                }
-            }
-            Verbs::Blocking => {
-                for _ in 0..count {
-                    each(&rx.recv_copy().expect("recv"));
-                }
-            }
-            Verbs::Guarded => {
-                for _ in 0..count {
-                    each(&rx.recv().expect("recv"));
-                }
-            }
-            Verbs::Many => {
-                while left > 0 {
-                    let batch = rx.recv_many(left.min(B as u64) as usize).expect("recv_many");
-                    left -= batch.len() as u64;
-                    match batch.as_slices() {
-                        Some((before, after)) => before.iter().chain(after).for_each(&mut each),
-                        None => batch.iter().for_each(&mut each),
-                    }
-                }
-            }
-        }
+    fn receive(&mut self, count: u64, each: impl FnMut(&M)) {
+        V::receive(&mut self.0, count, each);
     }
 }
 
-fn ringmail<M: Payload, const B: usize>(name: &'static str, mode: Mode, verbs: Verbs) -> Contestant {
+fn ringmail<M: Payload, V: Verbs<M, B>, const B: usize>(name: &'static str, mode: Mode) -> Contestant {
     Contestant::rate(name, mode, move |cores, n| {
         let ring = spsc::Ring::<M>::anonymous(&Options::new().capacity(CAPACITY)).expect("ring");
         let other = ring.clone();
-        let sink = move || RingmailTx::<M, B>(ring.sender().expect("sender"), verbs, Run(Vec::new()));
-        stream(mode, cores, n, sink, move || RingmailRx::<M, B>(other.receiver().expect("receiver"), verbs))
+        let sink = move || RingmailTx::<M, V, B>(ring.sender().expect("sender"), Run(Vec::new()), PhantomData);
+        stream(mode, cores, n, sink, move || RingmailRx::<M, V, B>(other.receiver().expect("receiver"), PhantomData))
     })
 }
 
@@ -380,12 +440,12 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
     peers::channels::<M>(SHAPE, &mut others);
     peers::between_processes::<M>(SHAPE, &mut others);
     let mut contestants = vec![
-        ringmail::<M, 1>("ringmail", Mode::Threads, Verbs::Try),
+        ringmail::<M, Blocking, 1>("ringmail", Mode::Threads),
         rtrb::<M, 1>(),
         disruptor::<M, 1>(),
-        ringmail::<M, 1>("ringmail, blocking verbs", Mode::Threads, Verbs::Blocking),
-        ringmail::<M, 1>("ringmail, recv and drop", Mode::Threads, Verbs::Guarded),
-        ringmail::<M, 1>("ringmail, two processes", Mode::Processes, Verbs::Try),
+        ringmail::<M, Try, 1>("ringmail, polling", Mode::Threads),
+        ringmail::<M, Guarded, 1>("ringmail, recv and drop", Mode::Threads),
+        ringmail::<M, Blocking, 1>("ringmail, two processes", Mode::Processes),
         through::<M, _, 1>("ringmail in place", Mode::Processes, in_place, ring),
         through::<M, _, 1>("shaq in place", Mode::Processes, in_place, shaq),
         through::<M, _, 1>("bare stream", Mode::Processes, apart, bare::Stream::<M, 1>::new),
@@ -409,10 +469,11 @@ fn batch<M: Payload, const B: usize>(name: &'static str, about: &'static str, bo
     let mut others = Enlist(Vec::new(), Batches::<B>);
     peers::between_processes::<M>(SHAPE, &mut others);
     let mut contestants = vec![
-        ringmail::<M, B>("ringmail", Mode::Threads, Verbs::Many),
+        ringmail::<M, Many, B>("ringmail", Mode::Threads),
         rtrb::<M, B>(),
         disruptor::<M, B>(),
-        ringmail::<M, B>("ringmail, two processes", Mode::Processes, Verbs::Many),
+        ringmail::<M, TryMany, B>("ringmail, polling", Mode::Threads),
+        ringmail::<M, Many, B>("ringmail, two processes", Mode::Processes),
         through::<M, _, B>("bare stream", Mode::Processes, Making::Apart, bare::Stream::<M, 64>::new),
     ];
     contestants.append(&mut others.0);
