@@ -469,7 +469,7 @@ impl Attachment {
         let mut wait = self.wait_of(waiter, until);
         let mut is_over = false;
         loop {
-            let look = if is_over { Some(Look::Search) } else { wait.next() };
+            let look = if is_over { Some(Look::Search) } else { wait.next_look() };
             let Some(look) = look else { return Err(Stop::NotNow) };
             if let Some(found) = glance() {
                 wait.done();

@@ -288,7 +288,7 @@ const LONGEST_GAP: u64 = 64;
 
 /// A wait after a miss, as what happens between one look and the next: it spins, then it sleeps.
 ///
-/// The looks are the caller's, in a loop of his own: `while let Some(look) = wait.next()`. (As a closure that is called from here, each
+/// The looks are the caller's, in a loop of his own: `while let Some(look) = wait.next_look()`. (As a closure that is called from here, each
 /// would hand its find through memory, once a caller. To copy there what was just stored takes until every store before it is
 /// done: it made a round trip twice as long.)
 #[derive(Debug)]
@@ -364,7 +364,7 @@ impl<'a, S: Sleep> Wait<'a, S> {
 
     /// How to look next, when it is time to; `None` once the deadline has passed.
     #[inline(always)]
-    pub fn next(&mut self) -> Option<Look> {
+    pub fn next_look(&mut self) -> Option<Look> {
         if self.glances > 0 {
             self.glances -= 1;
             // A processor that looks again and again at once has many looks under way when the line changes, and starts all over.
@@ -551,13 +551,13 @@ mod tests {
     fn a_search_before_each_sleep_and_a_glance_after_it() {
         let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
         let mut wait = Wait::new(&word, &system, &patience, place(Side::Receiver), None);
-        let looks = [(); 6].map(|()| wait.next().unwrap());
+        let looks = [(); 6].map(|()| wait.next_look().unwrap());
         use Look::*;
         assert_eq!(looks, [Search, Glance, Search, Glance, Search, Glance]);
         // The word is as it was left: the first barrier covers all.
         assert_eq!((system.barriers.get(), system.sleeps.get()), (1, 3));
         word.fetch_add(EPOCH, Relaxed);
-        assert_eq!((wait.next(), system.barriers.get()), (Some(Search), 2));
+        assert_eq!((wait.next_look(), system.barriers.get()), (Some(Search), 2));
     }
 
     #[test]
@@ -566,7 +566,7 @@ mod tests {
             let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(50_000));
             let mut wait = Wait::new(&word, &system, &patience, place(side), None);
             let mut glances = 0;
-            while wait.next() == Some(Look::Glance) {
+            while wait.next_look() == Some(Look::Glance) {
                 glances += 1;
             }
             assert!(glances > 1, "{side:?}");
@@ -578,7 +578,7 @@ mod tests {
     fn no_sleep_after_the_deadline() {
         let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
         let mut wait = Wait::new(&word, &system, &patience, place(Side::Sender), Some(Instant::now()));
-        assert_eq!((wait.next(), wait.next()), (Some(Look::Search), None));
+        assert_eq!((wait.next_look(), wait.next_look()), (Some(Look::Search), None));
         assert_eq!(system.sleeps.get(), 0);
     }
 
@@ -587,7 +587,7 @@ mod tests {
         let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(50_000));
         for look in [Look::Glance, Look::Search] {
             let mut wait = Wait::once(&word, &system, &patience, place(Side::Receiver), look);
-            assert_eq!((wait.next(), wait.next()), (Some(look), None));
+            assert_eq!((wait.next_look(), wait.next_look()), (Some(look), None));
         }
         assert_eq!((word.load(Relaxed), system.barriers.get()), (0, 0));
     }
@@ -597,7 +597,7 @@ mod tests {
         let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(0));
         let patience = Patience { max_ns: 8_000, ..patience };
         let mut wait = Wait::new(&word, &system, &patience, place(Side::Receiver), None);
-        assert_eq!([(); 2].map(|()| wait.next()), [Some(Look::Search), Some(Look::Glance)]);
+        assert_eq!([(); 2].map(|()| wait.next_look()), [Some(Look::Search), Some(Look::Glance)]);
         // A sleep no longer than a spin may be, in which the message came.
         wait.stage = Stage::Woken { since: Instant::now() + Duration::from_secs(60), expected: 0, slept: false };
         wait.done();

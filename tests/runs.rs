@@ -5,11 +5,12 @@
 mod support;
 
 use ringmail::{Options, TrySendError};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
-use support::{Directory, Process, Seeded, memory, role, say};
+use support::{Directory, Process, Seeded, memory, role, say, watchdog};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -421,4 +422,38 @@ fn a_refusal_for_want_of_a_place_leaves_what_is_warm() {
         assert_eq!(send(130), Err(TrySendError::NoSpace { needed: 130 * PAGE }));
         assert_eq!(ring.stats().committed, before);
     }
+}
+
+/// Descriptions may claim that every slot has a run of all bodies: to go over them all, for one acknowledgement, would take minutes.
+#[test]
+fn what_descriptions_claim_is_not_gone_over_for_ever() {
+    const CAPACITY: usize = 1 << 16;
+    const LONGEST: usize = 4 << 30;
+    let options = Options::new().capacity(CAPACITY).max_len(LONGEST).body_stride(4096);
+    let ring = ringmail::spsc::Ring::<[u8]>::anonymous(&options).unwrap();
+    let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    for _ in 0..CAPACITY {
+        tx.send(&[1]).unwrap();
+        drop(rx.recv().unwrap());
+    }
+    tx.send(&[2]).unwrap();
+    let message = rx.recv().unwrap();
+    assert_eq!(*message, [2]);
+    // Somebody out of line says that every slot has a message in a run of all bodies, and that none is acknowledged.
+    let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());
+    let number = |at| {
+        let mut bytes = [0; 8];
+        file.read_exact_at(&mut bytes, at).unwrap();
+        u64::from_le_bytes(bytes)
+    };
+    let (records, stride) = (number(64), number(72));
+    let description = (1_u64 << 36 | LONGEST as u64).to_le_bytes();
+    for slot in 0..CAPACITY as u64 {
+        file.write_all_at(&description, records + slot * stride).unwrap();
+    }
+    file.write_all_at(&(number(1024) - CAPACITY as u64).to_le_bytes(), 1152).unwrap();
+    let _watchdog = watchdog("an acknowledgement");
+    drop(message);
+    tx.send(&[3]).unwrap();
+    assert_eq!(*rx.recv().unwrap(), [3]);
 }

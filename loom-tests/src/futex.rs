@@ -88,7 +88,7 @@ impl Event {
         let patience = Patience::new(0);
         let mut wait = wait::Wait::new(&self.0.word, self, &patience, place, None);
         loop {
-            let look = wait.next().expect("there is no deadline");
+            let look = wait.next_look().expect("there is no deadline");
             if let Some(done) = attempt(look) {
                 return done;
             }

@@ -108,7 +108,7 @@ def test_sizes() -> None:
     with pytest.raises(Full):
         queue.put_nowait(0)
     assert queue.get_many() == list(range(3906))
-    for size, slots in ((1, 64), (100_000_000, 32768), (1_000_000_000, 3374), (16 << 30, 64)):
+    for size, slots in ((1, 64), (1_000_000, 3906), (100_000_000, 32768), (16 << 30, 32768)):
         assert faster_fifo._slots(size, 10**9) == slots
     # Made, and with room for a message of its whole size.
     Queue(8_000_000_000)
@@ -122,10 +122,8 @@ def test_a_message_longer_than_the_queue_is_sent() -> None:
     value = np.arange(1_000_000)
     queue.put(value, timeout=0)
     assert np.array_equal(queue.get(), value)
-    with pytest.raises(ValueError, match="longer"):
-        queue.put(bytes((64 << 20) + 1))
-    queue.put("usable")
-    assert queue.get() == "usable"
+    queue.put(bytes((64 << 20) + 1))
+    assert len(queue.get()) == (64 << 20) + 1
 
 
 def test_a_big_queue_takes_little_memory() -> None:

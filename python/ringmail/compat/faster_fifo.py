@@ -3,15 +3,14 @@
 What is better here:
 
 - ``timeout=None`` and infinity wait for ever, and Ctrl-C ends a wait at once. The default is still 10 seconds.
-- A message longer than ``max_size_bytes`` is sent, up to 64 MiB; one that can never be is a ``ValueError`` at once.
+- A message longer than ``max_size_bytes`` is sent, up to 16 GiB; one that can never be is a ``ValueError`` at once.
 - A killed process keeps nobody from going on, and where it was the last of its side that is told: `ringmail.Disconnected`.
 - There is no `queue.Empty` for a message that another consumer was quicker to take, before the time is up.
 - Arrays come back in the byte order that they had, and small values never see pickle.
 - The memory of a big queue is taken when it is needed.
 
 What differs is how much fits. The original has ``max_size_bytes`` of memory and takes as many messages as their pickles and 8 bytes each fit
-into it. A ring has slots: one for every 256 bytes of ``max_size_bytes``, 64 at least and 32768 at most (fewer above 130 MB, where
-address space is what counts), and ``maxsize`` at most. A slot takes 1 KiB from the start, so a queue of the default
+into it. A ring has slots: one for every 256 bytes of ``max_size_bytes``, 64 at least and 32768 at most, and ``maxsize`` at most. A slot takes 1 KiB from the start, so a queue of the default
 1,000,000 bytes has 3906 messages and takes 4 MB; what is longer than 960 bytes gets memory when it is put, whatever ``max_size_bytes`` says.
 """
 
@@ -38,16 +37,9 @@ _NO_LIMIT = 1_000_000_000
 #: Bytes of ``max_size_bytes`` to a slot.
 _SHARE = 256
 
-#: Bytes that a message may have in any queue.
-_ROOM = 64 << 20
-
-#: Address space that a queue may take, and the bodies that a ring has beyond its slots.
-_ADDRESSES, _SPARE = 4 << 40, 1024
-
 
 def _slots(max_size_bytes: int, maxsize: int) -> int:
-    addresses = _ADDRESSES // max(max_size_bytes, _ROOM) - _SPARE
-    return min(max(64, min(max_size_bytes // _SHARE, addresses, 32768)), maxsize)
+    return min(max(64, min(max_size_bytes // _SHARE, 32768)), maxsize)
 
 
 class QueueError(Exception):
@@ -87,7 +79,7 @@ class Queue:
         self._loads = loads
         self._dumps = dumps
         slots = _slots(max_size_bytes, maxsize)
-        self._queue: _queue.Queue[Any] = _queue.Queue(slots, max_message_bytes=max(max_size_bytes, _ROOM))
+        self._queue: _queue.Queue[Any] = _queue.Queue(slots)
         # Says that it is closed, and nothing else: what is in the queue can still be received.
         self._flag: _queue.Queue[Any] = _queue.Queue(1, max_message_bytes=1, participants=1)
 
@@ -105,7 +97,7 @@ class Queue:
         Raises:
             queue.Full: no room in time.
             ringmail.Disconnected: no room, and the last consumer died.
-            ValueError: longer than 64 MiB and than ``max_size_bytes``.
+            ValueError: longer than 16 GiB.
             OSError: ``ENOSPC``: no memory for the message; the queue stays usable.
         """
         self._queue.put(self.dumps(x) if self._is_bytes else x, block, timeout)
