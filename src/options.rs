@@ -134,7 +134,7 @@ impl Options {
 
     /// How long a blocking call spins before it sleeps. Up to one second; 50 us by default; zero sleeps at once.
     ///
-    /// It is an upper bound, give or take a microsecond: a handle whose spins come to nothing spins ever more briefly, until one would have paid.
+    /// It is an upper bound, give or take some microseconds: a handle whose spins come to nothing spins ever more briefly, until one would have paid.
     /// A sleeping receiver needs a wake-up of some 15 us; a spinning one sees a message after about 0.1 us. After a long message, a
     /// receiver that spins at all may spin as long as it takes to copy another: an eighth of a nanosecond a byte, up to 2 ms.
     pub const fn spin(mut self, time: Duration) -> Self {

@@ -88,6 +88,18 @@ impl Private {
     pub fn set(&self, value: u64) {
         self.0.store(value, core::sync::atomic::Ordering::Release);
     }
+
+    /// As [`get`](Self::get), for a handle that threads do not share.
+    #[inline]
+    pub fn get_alone(&self) -> u64 {
+        self.0.load(core::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// As [`set`](Self::set), for a handle that threads do not share.
+    #[inline]
+    pub fn set_alone(&self, value: u64) {
+        self.0.store(value, core::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 /// Numbers of this process alone, one a slot: like [`Private`], and untouched memory until first set.

@@ -200,7 +200,15 @@ impl Patience {
         self.now_ns.set((self.now_ns.get() / 2).max(self.floor()));
     }
 
-    /// Relaxed turns to rest after a miss at `progress`, in a ring of `capacity` slots.
+    /// Rests as after a miss, for whoever knows that a look would be one, or as good as one.
+    #[cold]
+    #[inline(never)]
+    pub fn pause(&self, progress: u64, capacity: u64) {
+        rest_for(self.rest(progress, capacity).max(1));
+    }
+
+    /// Relaxed turns to rest after a miss at `progress`, in a ring of `capacity` slots; none, and nothing learned, if that is where
+    /// the last miss was.
     ///
     /// A receiver that looks the instant a message is there takes the cache line from a sender who is about to write the
     /// next one into it: then every message costs a transfer or three, and both crawl in lockstep. A sender before a full ring does the
@@ -209,6 +217,9 @@ impl Patience {
     /// time; else not, but for one miss in 256, to see. What came in a whole ring's length would have come with less rest.
     fn rest(&self, progress: u64, capacity: u64) -> u32 {
         let came = progress.wrapping_sub(self.progress.get());
+        if came == 0 {
+            return 0;
+        }
         let misses = self.misses.get().wrapping_add(1);
         self.progress.set(progress);
         self.misses.set(misses);
@@ -469,10 +480,20 @@ mod tests {
 
     #[test]
     fn one_at_a_time_is_not_rested_for() {
-        for came in 0..=2 {
+        for came in 1..=2 {
             let rests = rests(50_000, CAPACITY, |_| came);
             assert_eq!(rests.iter().filter(|&&rest| rest > 0).count(), 4, "{came}");
         }
+    }
+
+    #[test]
+    fn two_misses_at_one_place_are_one() {
+        let misses = std::cell::Cell::new(0);
+        let rests = rests(50_000, CAPACITY, |_| {
+            misses.set(misses.get() + 1);
+            if misses.get() == 3 { 0 } else { 10 }
+        });
+        assert_eq!(rests[..6], [4, 8, 0, 16, 32, 64]);
     }
 
     #[test]

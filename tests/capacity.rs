@@ -126,6 +126,26 @@ fn a_held_loan_costs_one_slot() {
 }
 
 #[test]
+fn a_batch_goes_round_a_held_loan() {
+    let (tx, rx) = many::channel::<u64>(&Options::new().capacity(128)).unwrap();
+    let loan = tx.loan_uninit().unwrap();
+    for lap in 0..3 {
+        tx.send_many(0..100).unwrap();
+        let batch = rx.try_recv_many(200).unwrap();
+        assert!(batch.iter().copied().eq(0..100), "lap {lap}");
+    }
+    // One that comes before the slot, ends there; the next goes round.
+    drop(loan);
+    tx.send_many(0..10).unwrap();
+    let loan = tx.loan_uninit().unwrap();
+    tx.send_many(10..20).unwrap();
+    assert!(rx.try_recv_many(200).unwrap().iter().copied().eq(0..10));
+    assert!(rx.try_recv_many(200).unwrap().iter().copied().eq(10..20));
+    assert!(rx.try_recv_many(200).unwrap_err().is_empty());
+    drop(loan);
+}
+
+#[test]
 fn a_dropped_loan_gives_its_slot_back() {
     let (tx, rx) = many::channel::<u64>(&Options::new().capacity(2)).unwrap();
     for number in 0..10 {

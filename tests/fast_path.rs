@@ -13,6 +13,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::hint::{black_box, spin_loop};
 use std::io::Write;
+use std::time::Duration;
 use support::{Forked, fork, name};
 
 /// Messages that are counted, and before them some that are not.
@@ -177,7 +178,9 @@ both! {
         mut send: impl FnMut(&mut flavour::Sender<M>) + 'static,
         mut receive: impl FnMut(&mut flavour::Receiver<M>) + 'static,
     ) -> Way {
-        let (mut tx, mut rx) = flavour::channel(&Options::new().capacity(CAPACITY).max_len(16)).unwrap();
+        // Without a spin, so that whoever goes to sleep is found out.
+        let options = Options::new().capacity(CAPACITY).max_len(16).spin(Duration::ZERO);
+        let (mut tx, mut rx) = flavour::channel(&options).unwrap();
         let pass = move |runs| {
             for _ in 0..runs {
                 send(&mut tx);
@@ -206,6 +209,11 @@ both! {
                     assert_eq!(batch.len(), RUN);
                     batch.iter().for_each(check);
                 },
+            ),
+            way(
+                "send_many, recv_many of more",
+                move |tx: &mut flavour::Sender<M>| assert_eq!(tx.send_many([sent; RUN]).unwrap(), RUN),
+                move |rx| assert_eq!(rx.recv_many(RUN + 1).unwrap().len(), RUN),
             ),
             way("send, recv_into", send, move |rx| {
                 for _ in 0..RUN {

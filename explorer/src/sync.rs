@@ -244,4 +244,12 @@ impl Private {
     pub fn set(&self, value: u64) {
         self.0.set(value);
     }
+
+    pub fn get_alone(&self) -> u64 {
+        self.get()
+    }
+
+    pub fn set_alone(&self, value: u64) {
+        self.set(value);
+    }
 }

@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What a handle acts as that could not join: no owner's bits, and not the zero of a forked child's marker either.
 const NOBODY: u64 = u64::MAX;
 
+/// Messages of a batch that are worth no rest if they are there.
+const ENOUGH: usize = 16;
+
 /// One handle's end of the ring, sending or receiving.
 #[derive(Debug)]
 pub(super) struct End {
@@ -194,43 +197,45 @@ impl End {
     #[cold]
     #[inline(never)]
     fn take_slow(&self, me: Owner, until: Until) -> Result<Taken, Stop> {
-        match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
-            Err(Stop::NotNow) => {
-                let rejected = self.core.shared().rejected();
-                let look = self.after_miss(until, rejected == self.rejected.get())?;
-                self.persist_in_taking(me, look, until)
+        // Where nothing was sent yet, no walk finds more, and would take the line from whoever is about to.
+        if self.core.pending(&self.cursor) != Some(Phase::Empty) {
+            match stopped(self.core.take(&self.cursor, me, &*self.attachment)) {
+                Err(Stop::NotNow) => (),
+                done => return done,
             }
-            done => done,
-        }
-    }
-
-    /// Takes the first message of a batch. The last one may have ended with a look in vain; then a receiver that may wait
-    /// rests before the next, as after any other miss: see [`Patience`].
-    pub(super) fn take_after_batch<M: Message + ?Sized>(&self, until: Until) -> Result<Taken, Stop> {
-        if self.is_dry.get() == 0 || matches!(until, Until::Now) {
-            return self.take::<M>(until);
         }
         self.is_dry.set(0);
-        self.persist_in_taking(self.me()?, Look::Glance, until)
-    }
-
-    /// Takes another message of a batch, if there is one.
-    #[inline(always)]
-    pub(super) fn take_more(&self, me: Owner) -> Option<Taken> {
-        let taken = self.core.take_more(&self.cursor, me, &*self.attachment);
-        self.is_dry.set(taken.is_none().into());
-        taken
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn persist_in_taking(&self, me: Owner, look: Look, until: Until) -> Result<Taken, Stop> {
+        let rejected = self.core.shared().rejected();
+        let look = self.after_miss(until, rejected == self.rejected.get())?;
         let next = || self.core.take_next(&self.cursor, me);
         let other = |look| match look {
             Look::Glance if self.is_nothing_new() => Err(Stop::NotNow),
             look => self.take_or_search(me, look),
         };
         self.persist(Aim::Message, look, until, next, other)
+    }
+
+    /// Before a batch of up to `max`, by a receiver that may wait: if the last one ended with a look in vain, rests as after any other
+    /// miss (see [`Patience`]), unless a good part of the batch is there.
+    #[inline]
+    pub(super) fn rest_before_batch(&self, max: usize) {
+        if self.is_dry.get() != 0 {
+            self.is_dry.set(0);
+            if !self.core.is_ready_ahead(&self.cursor, max.clamp(1, ENOUGH) as u64 - 1) {
+                self.patience.pause(self.cursor.get(), self.core.positions().capacity());
+            }
+        }
+    }
+
+    /// Takes another message of a batch, if there is one. `is_round`: the batch began beyond a slow writer.
+    #[inline(always)]
+    pub(super) fn take_more(&self, me: Owner, is_round: bool) -> Option<Taken> {
+        let taken = match is_round {
+            false => self.core.take_more(&self.cursor, me, &*self.attachment),
+            true => self.core.take(&self.cursor, me, &*self.attachment).ok(),
+        };
+        self.is_dry.set(taken.is_none().into());
+        taken
     }
 
     /// Whether there is nothing to find at a glance, as a few loads say: no message where the next is expected, none rejected.

@@ -119,6 +119,8 @@ impl<M: Message + ?Sized> Receiver<M> {
 
     /// The next messages, up to `max` (at least 1) of them: as many as are waiting. Blocks while there is none.
     ///
+    /// A batch ends before a slot that a sender has claimed and not filled yet; one that begins with such a slot goes round it.
+    ///
     /// # Errors
     ///
     /// As for [`recv`](Self::recv).
@@ -213,7 +215,10 @@ impl<M: Message + ?Sized> Receiver<M> {
     }
 
     fn get_many(&self, max: usize, until: Until) -> Result<Batch<'_, M>, Stop> {
-        let first = self.end.take_after_batch::<M>(until)?;
+        if !matches!(until, Until::Now) {
+            self.end.rest_before_batch(max);
+        }
+        let first = self.end.take::<M>(until)?;
         self.run_from(first, max)
     }
 
@@ -222,10 +227,11 @@ impl<M: Message + ?Sized> Receiver<M> {
         let me = self.end.me()?;
         let mut run = HeldRun { receiver: &self.end, taken: SmallVec::new(), me: me.bits(), _message: PhantomData };
         run.taken.push(first);
+        let is_round = self.end.core.is_before(&self.end.cursor, first);
         // A peer out of line might feed it for ever.
         let most = max.min(self.capacity());
         while run.taken.len() < most {
-            let Some(taken) = self.end.take_more(me) else { break };
+            let Some(taken) = self.end.take_more(me, is_round) else { break };
             run.taken.push(taken);
         }
         // SAFETY: the messages are this receiver's until the run is released, and aligned for `M`.

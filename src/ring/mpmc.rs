@@ -257,16 +257,30 @@ impl<S: Shared> Core<S> {
         Some(taken)
     }
 
-    /// Takes the next message, for whoever has one already: as [`take`](Self::take), but does not go round a slow writer.
+    /// Takes the next message, for whoever has the one before: as [`take`](Self::take), but does not go round a writer.
     ///
-    /// (A writer is slow who has died, or lost his core. He who has claimed the slot just now is not, and whoever looks round him
-    /// takes the lines that he writes next.)
+    /// (Most writers are about to be done, and whoever looks round them takes the lines that they write next. One who is not, the next
+    /// `take` goes round.)
     #[inline(always)]
     pub fn take_more(&self, cursor: &Private, me: Owner, life: &impl Liveness) -> Option<Taken> {
         if let Some(taken) = self.take_next(cursor, me) {
             return Some(taken);
         }
         if self.pending(cursor).is_some() { None } else { self.take_slow(cursor, me, life).ok() }
+    }
+
+    /// Whether `cursor` is not beyond a message that was just taken: it was found beyond a slow writer.
+    #[inline]
+    pub fn is_before(&self, cursor: &Private, taken: Taken) -> bool {
+        cursor.get() <= self.ring.at(taken.lap, taken.index)
+    }
+
+    /// Whether a message waits so many places after `cursor`.
+    #[inline]
+    pub fn is_ready_ahead(&self, cursor: &Private, ahead: u64) -> bool {
+        let position = self.ring.advance(cursor.get(), ahead.min(self.ring.capacity() - 1));
+        let (lap, index) = (self.ring.lap(position), self.ring.index(position));
+        self.shared.word(index).load(Relaxed) == Word::ready(lap).0
     }
 
     /// What the slot at `cursor` is, if the message that is expected there is still to come: `Empty` or `Writing`. If `Empty`,

@@ -89,19 +89,19 @@ impl<S, At: Place> End<S, At> {
     /// An end that goes on where another [left](Self::leave) off.
     #[inline]
     pub fn going_on(shared: S, ring: Positions, note: &Note) -> Self {
-        Self { shared, ring, at: At::from_numbers(note.0.each_ref().map(Private::get)) }
+        Self { shared, ring, at: At::from_numbers(note.0.each_ref().map(Private::get_alone)) }
     }
 
     /// Leaves a note of where it is.
     #[inline]
     pub fn leave(&self, note: &Note) {
-        note.0.iter().zip(self.at.numbers()).for_each(|(private, number)| private.set(number));
+        note.0.iter().zip(self.at.numbers()).for_each(|(private, number)| private.set_alone(number));
     }
 
     /// Goes on where another left off.
     #[inline]
     pub fn go_on(&mut self, note: &Note) {
-        self.at = At::from_numbers(note.0.each_ref().map(Private::get));
+        self.at = At::from_numbers(note.0.each_ref().map(Private::get_alone));
     }
 }
 

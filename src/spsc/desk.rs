@@ -216,14 +216,23 @@ impl Back {
         let last = &mut self.last;
         let waiter = end.waiter(Aim::Message, position, look);
         if ledger.is_some() || consumer.is_again() {
-            let next = |_| next_out_of_order(end, ledger, consumer, last);
-            return end.attachment.persist(waiter, until, || None, next);
+            // Nobody has looked yet.
+            return match next_out_of_order(end, ledger, consumer, last) {
+                Err(Stop::NotNow) => {
+                    let next = |_| next_out_of_order(end, ledger, consumer, last);
+                    end.attachment.persist(waiter, until, || None, next)
+                }
+                done => done,
+            };
         }
-        let next = || {
+        let mut next = || {
             let index = consumer.peek()?;
             consumer.take(1);
             Some(index)
         };
+        if !has_looked && let Some(index) = next() {
+            return Ok(index);
+        }
         end.attachment.persist(waiter, until, next, |_| Err(Stop::NotNow))
     }
 

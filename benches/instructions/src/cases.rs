@@ -43,7 +43,7 @@ pub const CASES: &[Case] = &[
     ours("spsc  [u8; 8], in place", 120.4, spsc_bytes),
     ours("mpmc     8 B, one by one", 118.7, mpmc_singles::<1, 1>),
     ours("mpmc     8 B, in turns", 120.0, mpmc_singles::<1, RUN>),
-    ours("mpmc     8 B, in runs", 130.0, mpmc_runs),
+    ours("mpmc     8 B, in runs", 130.2, mpmc_runs),
     ours("mpmc    64 B, one by one", 124.8, mpmc_singles::<8, 1>),
     ours("mpmc  [u8; 8], in place", 161.8, mpmc_bytes),
     others("rtrb     8 B, one by one", rtrb_singles::<1, 1>),
