@@ -6,6 +6,7 @@
 use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size, mpmc::fan};
 use crate::crew::Mode;
 use crate::payload::Payload;
+use crate::peers::ours::BLOCK;
 use crate::peers::{self, Party, Visitor, ours};
 use crate::queue::{Queue, Wait};
 
@@ -29,7 +30,7 @@ impl<M: Payload> Measure<M> for Steps {
 
 pub fn cases() -> Vec<Case> {
     let mut contestants = Enlist(Vec::new(), Steps);
-    let ring = || ours::Mpmc::<Observation>::new(&ours::slots(CAPACITY), Wait::Block);
+    let ring = || ours::Mpmc::<Observation, BLOCK>::new(&ours::slots(CAPACITY));
     Visitor::<Observation>::visit(&mut contestants, "ringmail mpmc", Mode::Processes, ring);
     peers::between_processes::<Observation>(Party::crowd(CAPACITY, CROWD, Wait::Yield), &mut contestants);
     vec![Case {

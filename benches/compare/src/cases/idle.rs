@@ -5,6 +5,7 @@
 use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::crew::{self, Job, Mode};
 use crate::payload::Payload;
+use crate::peers::ours::BLOCK;
 use crate::peers::{self, Party, Visitor, ours};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use std::time::Duration;
@@ -62,10 +63,10 @@ pub fn cases() -> Vec<Case> {
     let mut enlist = Enlist(Vec::new(), Idling);
     let options = || ours::slots(CAPACITY);
     Visitor::<Message>::visit(&mut enlist, "ringmail spsc", Mode::Processes, move || {
-        ours::Spsc::<Message>::new(&options(), Wait::Block)
+        ours::Spsc::<Message, BLOCK>::new(&options())
     });
     Visitor::<Message>::visit(&mut enlist, "ringmail mpmc", Mode::Processes, move || {
-        ours::Mpmc::<Message>::new(&options(), Wait::Block)
+        ours::Mpmc::<Message, BLOCK>::new(&options())
     });
     peers::channels::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
     peers::between_processes::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);

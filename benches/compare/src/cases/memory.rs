@@ -6,6 +6,7 @@
 use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::crew::{self, Mode};
 use crate::payload::Payload;
+use crate::peers::ours::SPIN;
 use crate::peers::{self, Party, Visitor, ours};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use std::collections::HashMap;
@@ -126,12 +127,8 @@ fn device_number(device: &str) -> Option<u64> {
 fn case<M: Payload>(name: &'static str, about: &'static str, capacity: usize, when: When) -> Case {
     let mut enlist = Enlist(Vec::new(), Looking { when, capacity });
     let options = move || ours::slots(capacity);
-    Visitor::<M>::visit(&mut enlist, "ringmail spsc", Mode::Processes, move || {
-        ours::Spsc::<M>::new(&options(), Wait::Spin)
-    });
-    Visitor::<M>::visit(&mut enlist, "ringmail mpmc", Mode::Processes, move || {
-        ours::Mpmc::<M>::new(&options(), Wait::Spin)
-    });
+    Visitor::<M>::visit(&mut enlist, "ringmail spsc", Mode::Processes, move || ours::Spsc::<M, SPIN>::new(&options()));
+    Visitor::<M>::visit(&mut enlist, "ringmail mpmc", Mode::Processes, move || ours::Mpmc::<M, SPIN>::new(&options()));
     peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut enlist);
     // The kernel has these.
     enlist.0.retain(|contestant| !["pipe", "Unix socket", "ipc-channel"].contains(&contestant.name));

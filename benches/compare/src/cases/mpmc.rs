@@ -14,6 +14,7 @@ use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Size};
 use crate::bare::Shared;
 use crate::crew::{self, Cores, Job, Log, Mode, Post};
 use crate::payload::Payload;
+use crate::peers::ours::BLOCK;
 use crate::peers::{self, Party, Visitor, ours, threads};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use std::sync::Arc;
@@ -178,7 +179,7 @@ impl<M: Payload> Measure<M> for Fan {
 
 fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usize), bound: Option<f64>) -> Case {
     use Mode::{Processes, Threads};
-    let ring = || ours::Mpmc::<M>::new(&ours::slots(CAPACITY), Wait::Block);
+    let ring = || ours::Mpmc::<M, BLOCK>::new(&ours::slots(CAPACITY));
     let mut enlist = Enlist(Vec::new(), Fan(crowd));
     let visitor: &mut Enlist<Fan> = &mut enlist;
     Visitor::<M>::visit(visitor, "ringmail", Threads, ring);

@@ -14,6 +14,7 @@ use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::bare::{Bell, PingPong, Shared};
 use crate::crew::{self, Cores, Job, Mode, now_ns};
 use crate::payload::Payload;
+use crate::peers::ours::{BLOCK, SPIN};
 use crate::peers::{self, Party, Visitor, ours, threads};
 use crate::queue::{Copied, Queue, Rx, Tx, Wait};
 use crate::times::{self, Desk, PARTS};
@@ -285,16 +286,16 @@ impl Rx<Message> for rtrb::Consumer<Message> {
 }
 
 /// What Ringmail does, in the order of the flavours.
-fn ringmail<M: Payload>(into: &mut Enlist<Trips>, names: [&'static str; 2], wait: Wait, capacity: usize) {
+fn ringmail<M: Payload, const BLOCKS: bool>(into: &mut Enlist<Trips>, names: [&'static str; 2], capacity: usize) {
     let options = move || ours::slots(capacity);
-    Visitor::<M>::visit(into, names[0], Mode::Processes, move || ours::Spsc::<M>::new(&options(), wait));
-    Visitor::<M>::visit(into, names[1], Mode::Processes, move || ours::Mpmc::<M>::new(&options(), wait));
+    Visitor::<M>::visit(into, names[0], Mode::Processes, move || ours::Spsc::<M, BLOCKS>::new(&options()));
+    Visitor::<M>::visit(into, names[1], Mode::Processes, move || ours::Mpmc::<M, BLOCKS>::new(&options()));
 }
 
 fn spinning() -> Case {
     let pace = Pace::BackToBack;
     let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
-    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Spin, CAPACITY);
+    ringmail::<Message, SPIN>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], CAPACITY);
     enlist.0.push(lines("bare cache line", false));
     enlist.0.push(lines("bare cache line, 56 B in it", true));
     Visitor::<Message>::visit(&mut enlist, "rtrb", Mode::Threads, Rtrb::new);
@@ -318,9 +319,9 @@ fn spinning() -> Case {
 fn blocking() -> Case {
     let pace = Pace::BackToBack;
     let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
-    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Block, CAPACITY);
+    ringmail::<Message, BLOCK>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], CAPACITY);
     Visitor::<Message>::visit(&mut enlist, "ringmail spsc, spinning", Mode::Processes, || {
-        ours::Spsc::<Message>::new(&ours::slots(CAPACITY), Wait::Spin)
+        ours::Spsc::<Message, SPIN>::new(&ours::slots(CAPACITY))
     });
     enlist.0.push(bells("bare futex", pace, false));
     peers::channels::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
@@ -338,7 +339,7 @@ fn blocking() -> Case {
 fn pausing() -> Case {
     let pace = Pace::Pausing;
     let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
-    ringmail::<Message>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Block, CAPACITY);
+    ringmail::<Message, BLOCK>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], CAPACITY);
     enlist.0.push(bells("bare futex", pace, true));
     peers::channels::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
     peers::between_processes::<Message>(Party::pair(CAPACITY, Wait::Block), &mut enlist);
@@ -357,10 +358,10 @@ fn lengths<M: Payload>(name: &'static str, about: &'static str) -> Case {
     let capacity = (ROUND / size_of::<M>()).clamp(2, CAPACITY);
     let pace = Pace::BackToBack;
     let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
-    ringmail::<M>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], Wait::Spin, capacity);
+    ringmail::<M, SPIN>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], capacity);
     peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut enlist);
     enlist.1.in_place = true;
-    ringmail::<M>(&mut enlist, ["ringmail spsc in place", "ringmail mpmc in place"], Wait::Spin, capacity);
+    ringmail::<M, SPIN>(&mut enlist, ["ringmail spsc in place", "ringmail mpmc in place"], capacity);
     Visitor::<M>::visit(&mut enlist, "shaq in place", Mode::Processes, move || {
         peers::shaq::Spsc::<M>::new(capacity, Wait::Spin)
     });

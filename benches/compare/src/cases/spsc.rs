@@ -13,6 +13,7 @@ use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Size};
 use crate::bare;
 use crate::crew::{self, Cores, Job, Log, Mode};
 use crate::payload::Payload;
+use crate::peers::ours::SPIN;
 use crate::peers::{self, Party, ours};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use disruptor::{Polling, Producer as _};
@@ -434,7 +435,7 @@ const SHAPE: Party = Party { capacity: CAPACITY, senders: 1, receivers: 1, exclu
 
 fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Case {
     let (apart, in_place) = (Making::Apart, Making::InPlace);
-    let ring = || ours::Spsc::<M>::new(&ours::slots(CAPACITY), Wait::Spin);
+    let ring = || ours::Spsc::<M, SPIN>::new(&ours::slots(CAPACITY));
     let shaq = || peers::shaq::Spsc::<M>::new(CAPACITY, Wait::Spin);
     let mut others = Enlist(Vec::new(), Batches::<1>);
     peers::channels::<M>(SHAPE, &mut others);

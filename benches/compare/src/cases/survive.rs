@@ -9,6 +9,7 @@ use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::bare::Shared;
 use crate::crew::{Cores, Mode, bury, fork, kill, now_ns};
 use crate::payload::Payload;
+use crate::peers::ours::BLOCK;
 use crate::peers::{Visitor, ours, shaq, system};
 #[cfg(feature = "peers")]
 use crate::peers::{cloudtoid, iceoryx, ipc_channel, ipmpsc, ringfire};
@@ -164,7 +165,12 @@ fn case(name: &'static str, about: &'static str, victim: Victim) -> Case {
     let mode = Mode::Processes;
     // Whoever is left waits for a successor, instead of being told that nobody is.
     let options = || ours::slots(CAPACITY).keep_open(true);
-    Visitor::<Message>::visit(two, "ringmail mpmc, 2 to 2", mode, move || ours::Mpmc::<Message>::new(&options(), wait));
+    Visitor::<Message>::visit(
+        two,
+        "ringmail mpmc, 2 to 2",
+        mode,
+        move || ours::Mpmc::<Message, BLOCK>::new(&options()),
+    );
     Visitor::<Message>::visit(two, "shaq, 2 to 2", mode, move || shaq::Mpmc::<Message>::new(CAPACITY, wait));
     Visitor::<Message>::visit(two, "pipe, 2 to 2", mode, move || system::Pipe::new(bytes, false));
     Visitor::<Message>::visit(two, "Unix socket, 2 to 2", mode, system::Packets::new);
@@ -179,7 +185,12 @@ fn case(name: &'static str, about: &'static str, victim: Victim) -> Case {
         Visitor::<Message>::visit(two, "ipc-channel, 2 to 1", mode, move || ipc_channel::IpcChannel::new(wait));
     }
     two.1.crowd = (1, 1);
-    Visitor::<Message>::visit(two, "ringmail spsc, 1 to 1", mode, move || ours::Spsc::<Message>::new(&options(), wait));
+    Visitor::<Message>::visit(
+        two,
+        "ringmail spsc, 1 to 1",
+        mode,
+        move || ours::Spsc::<Message, BLOCK>::new(&options()),
+    );
     Visitor::<Message>::visit(two, "shaq, 1 to 1", mode, move || shaq::Spsc::<Message>::new(CAPACITY, wait));
     #[cfg(feature = "peers")]
     Visitor::<Message>::visit(two, "ringfire, 1 to 1", mode, move || {

@@ -6,6 +6,7 @@
 use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::crew::{self, Job, Mode};
 use crate::payload::Payload;
+use crate::peers::ours::BLOCK;
 use crate::peers::{self, Party, Visitor, ours};
 use crate::queue::{Queue, Rx, Tx, Wait};
 
@@ -64,10 +65,10 @@ fn case<M: Payload>(name: &'static str, about: &'static str) -> Case {
     let mut contestants = Enlist(Vec::new(), Pictures);
     let options = || ours::slots(CAPACITY).prefault(true);
     Visitor::<M>::visit(&mut contestants, "ringmail spsc", Mode::Processes, move || {
-        ours::Spsc::<M>::new(&options(), Wait::Block)
+        ours::Spsc::<M, BLOCK>::new(&options())
     });
     Visitor::<M>::visit(&mut contestants, "ringmail mpmc", Mode::Processes, move || {
-        ours::Mpmc::<M>::new(&options(), Wait::Block)
+        ours::Mpmc::<M, BLOCK>::new(&options())
     });
     peers::between_processes::<M>(Party::pair(CAPACITY, Wait::Spin), &mut contestants);
     Case {

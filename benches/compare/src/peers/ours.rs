@@ -12,46 +12,51 @@ pub fn slots(capacity: usize) -> Options {
     Options::new().capacity(capacity)
 }
 
+/// Ways of waiting that are part of a queue's type, so that each has loops of its own, as in a program.
+pub const BLOCK: bool = true;
+pub const SPIN: bool = false;
+
 macro_rules! flavour {
     ($flavour:ident, $queue:ident, $tx:ident, $rx:ident) => {
-        pub struct $queue<M: Payload>($flavour::Ring<M>, Wait);
+        pub struct $queue<M: Payload, const BLOCKS: bool>($flavour::Ring<M>);
 
-        impl<M: Payload> Clone for $queue<M> {
+        impl<M: Payload, const BLOCKS: bool> Clone for $queue<M, BLOCKS> {
             fn clone(&self) -> Self {
-                Self(self.0.clone(), self.1)
+                Self(self.0.clone())
             }
         }
 
-        impl<M: Payload> $queue<M> {
-            pub fn new(options: &Options, wait: Wait) -> Self {
-                Self($flavour::Ring::anonymous(options).expect("ring"), wait)
+        impl<M: Payload, const BLOCKS: bool> $queue<M, BLOCKS> {
+            pub fn new(options: &Options) -> Self {
+                Self($flavour::Ring::anonymous(options).expect("ring"))
             }
         }
 
-        impl<M: Payload> Queue<M> for $queue<M> {
-            type Tx = $tx<M>;
-            type Rx = $rx<M>;
+        impl<M: Payload, const BLOCKS: bool> Queue<M> for $queue<M, BLOCKS> {
+            type Tx = $tx<M, BLOCKS>;
+            type Rx = $rx<M, BLOCKS>;
 
             fn sender(&self) -> Self::Tx {
-                $tx(self.0.sender().expect("sender"), self.1)
+                $tx(self.0.sender().expect("sender"))
             }
 
             fn receiver(&self) -> Self::Rx {
-                $rx(self.0.receiver().expect("receiver"), self.1)
+                $rx(self.0.receiver().expect("receiver"))
             }
         }
 
-        pub struct $tx<M: Payload>($flavour::Sender<M>, Wait);
-        pub struct $rx<M: Payload>($flavour::Receiver<M>, Wait);
+        pub struct $tx<M: Payload, const BLOCKS: bool>($flavour::Sender<M>);
+        pub struct $rx<M: Payload, const BLOCKS: bool>($flavour::Receiver<M>);
 
         // Not every flavour's verbs take their handle by unique reference.
         #[allow(unused_mut)]
-        impl<M: Payload> Tx<M> for $tx<M> {
+        impl<M: Payload, const BLOCKS: bool> Tx<M> for $tx<M, BLOCKS> {
             #[inline]
             fn send(&mut self, message: &M) {
-                match self.1 {
-                    Wait::Block => self.0.send(message).expect("send"),
-                    wait => wait.until(|| self.0.try_send(message).ok()),
+                if BLOCKS {
+                    self.0.send(message).expect("send");
+                } else {
+                    Wait::Spin.until(|| self.0.try_send(message).ok());
                 }
             }
 
@@ -63,16 +68,16 @@ macro_rules! flavour {
             }
         }
 
-        impl<M: Payload> Rx<M> for $rx<M> {
+        impl<M: Payload, const BLOCKS: bool> Rx<M> for $rx<M, BLOCKS> {
             #[inline]
             fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
-                match self.1 {
-                    Wait::Block if size_of::<M>() > LONGEST_VALUE => read(&self.0.recv().expect("recv")),
-                    Wait::Block => read(&self.0.recv_copy().expect("recv")),
-                    wait if size_of::<M>() <= LONGEST_VALUE => read(&wait.until(|| self.0.try_recv_copy().ok())),
-                    wait => {
+                match (BLOCKS, size_of::<M>() > LONGEST_VALUE) {
+                    (BLOCK, true) => read(&self.0.recv().expect("recv")),
+                    (BLOCK, false) => read(&self.0.recv_copy().expect("recv")),
+                    (SPIN, false) => read(&Wait::Spin.until(|| self.0.try_recv_copy().ok())),
+                    (SPIN, true) => {
                         let (mut read, mut done) = (Some(read), None);
-                        wait.until(|| {
+                        Wait::Spin.until(|| {
                             let message = self.0.try_recv().ok()?;
                             done = read.take().map(|read| read(&message));
                             Some(())
