@@ -317,8 +317,8 @@ pub struct Wait<'a, S> {
 /// What a wait has come to.
 #[derive(Debug)]
 enum Stage {
-    /// It spins.
-    Spinning(Spin),
+    /// It spins, unless it is not to.
+    Spinning(Option<Spin>),
     /// It will sleep next, while the word is still this, if one more look is in vain.
     Falling { expected: u32, slept: bool },
     /// It has slept since then.
@@ -355,14 +355,14 @@ impl<'a, S: Sleep> Wait<'a, S> {
     ) -> Self {
         let rest = patience.rest(place.position, place.capacity);
         let (glances, spin) = match place.side {
-            _ if cfg!(loom) || patience.now_ns.get() == 0 => (0, Spin { rest: 0, longest: 0, turns: 0, start: None }),
+            _ if cfg!(loom) || patience.now_ns.get() == 0 => (0, None),
             Side::Sender => {
                 let longest = (place.capacity / 16).clamp(1, LONGEST_GAP) as u32;
-                (0, Spin { rest: rest.max(1), longest, turns: TURNS, start: None })
+                (0, Some(Spin { rest: rest.max(1), longest, turns: TURNS, start: None }))
             }
             Side::Receiver => {
                 rest_for(rest);
-                (FIRST_LOOKS, Spin { rest: 1, longest: 1, turns: 0, start: None })
+                (FIRST_LOOKS, Some(Spin { rest: 1, longest: 1, turns: 0, start: None }))
             }
         };
         Self { glances, stage: Stage::Spinning(spin), word, system, patience, place, deadline }
@@ -390,7 +390,7 @@ impl<'a, S: Sleep> Wait<'a, S> {
     fn go_on(&mut self) -> Option<Look> {
         let (expected, slept) = match &mut self.stage {
             Stage::Spinning(spin) => {
-                if spin.turn(self.patience, self.place, self.deadline) {
+                if spin.as_mut().is_some_and(|spin| spin.turn(self.patience, self.place, self.deadline)) {
                     return Some(Look::Glance);
                 }
                 (prepare(self.word, self.system), false)
@@ -433,9 +433,6 @@ impl<'a, S: Sleep> Wait<'a, S> {
 impl Spin {
     /// Rests until it is time for another look; not, if it is over.
     fn turn(&mut self, patience: &Patience, place: Place, deadline: Option<Instant>) -> bool {
-        if self.longest == 0 {
-            return false;
-        }
         if self.turns == 0 {
             // Not before the first turns are over: what comes at once should not wait for a clock.
             let now = Instant::now();

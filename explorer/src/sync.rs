@@ -245,10 +245,14 @@ impl Private {
         self.0.set(value);
     }
 
+    /// The number.
+    #[inline]
     pub fn get_alone(&self) -> u64 {
         self.get()
     }
 
+    /// Replaces the number.
+    #[inline]
     pub fn set_alone(&self, value: u64) {
         self.set(value);
     }

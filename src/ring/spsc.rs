@@ -85,11 +85,18 @@ pub trait Place: Copy {
 #[derive(Debug, Default)]
 pub struct Note([Private; 4]);
 
+impl Note {
+    #[inline]
+    fn place<At: Place>(&self) -> At {
+        At::from_numbers(self.0.each_ref().map(Private::get_alone))
+    }
+}
+
 impl<S, At: Place> End<S, At> {
     /// An end that goes on where another [left](Self::leave) off.
     #[inline]
     pub fn going_on(shared: S, ring: Positions, note: &Note) -> Self {
-        Self { shared, ring, at: At::from_numbers(note.0.each_ref().map(Private::get_alone)) }
+        Self { shared, ring, at: note.place() }
     }
 
     /// Leaves a note of where it is.
@@ -101,7 +108,7 @@ impl<S, At: Place> End<S, At> {
     /// Goes on where another left off.
     #[inline]
     pub fn go_on(&mut self, note: &Note) {
-        self.at = At::from_numbers(note.0.each_ref().map(Private::get_alone));
+        self.at = note.place();
     }
 }
 

@@ -31,19 +31,20 @@ impl Back {
         Self { end, at: Note::default(), rotation: Rotation::default(), pace: Pace::default() }
     }
 
-    /// The end of a sender that is there.
-    fn producer(&self) -> Producer<Slots> {
-        Producer::going_on(self.end.slots, self.end.ring, &self.at)
+    /// Goes on where the sender is, and leaves a note of where it is then.
+    #[inline(always)]
+    fn going_on<T>(&mut self, work: impl FnOnce(&mut Self, &mut Producer<Slots>) -> T) -> T {
+        let mut producer = Producer::going_on(self.end.slots, self.end.ring, &self.at);
+        let done = work(self, &mut producer);
+        producer.leave(&self.at);
+        done
     }
 
     /// The next slot, for whoever has looked in vain.
     #[cold]
     #[inline(never)]
     pub(super) fn claim(&mut self, until: Until) -> Result<usize, Stop> {
-        let mut producer = self.producer();
-        let claimed = self.claim_by(&mut producer, until);
-        producer.leave(&self.at);
-        claimed
+        self.going_on(|back, producer| back.claim_by(producer, until))
     }
 
     fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
@@ -65,10 +66,7 @@ impl Back {
     #[cold]
     #[inline(never)]
     pub(super) fn claim_long(&mut self, len: usize, until: Until) -> Result<usize, Stop> {
-        let mut producer = self.producer();
-        let claimed = self.claim_long_by(&mut producer, len, until);
-        producer.leave(&self.at);
-        claimed
+        self.going_on(|back, producer| back.claim_long_by(producer, len, until))
     }
 
     fn claim_long_by(&mut self, producer: &mut Producer<Slots>, len: usize, until: Until) -> Result<usize, Stop> {

@@ -297,10 +297,16 @@ impl<M: Message + ?Sized> Sender<M> {
         {
             return Ok(index);
         }
+        self.seldom(|back| back.claim(until))
+    }
+
+    /// Lets the back do what is seldom done, and goes on where it left off.
+    #[inline(always)]
+    fn seldom<T>(&mut self, work: impl FnOnce(&mut Back) -> T) -> T {
         self.producer.leave(&self.back.at);
-        let claimed = self.back.claim(until);
+        let done = work(&mut self.back);
         self.producer.go_on(&self.back.at);
-        claimed
+        done
     }
 
     /// Commits the next slot and wakes the receiver.
@@ -396,10 +402,7 @@ impl<M: Message + ?Sized> Sender<M> {
             self.slots().foresee_line::<M>(payload);
             Ok((payload, Place::SLOT))
         } else {
-            self.producer.leave(&self.back.at);
-            let claimed = self.back.claim_long(len, until);
-            self.producer.go_on(&self.back.at);
-            let body = claimed?;
+            let body = self.seldom(|back| back.claim_long(len, until))?;
             Ok((self.slots().body_start(body), Place::in_body(body)))
         }
     }
