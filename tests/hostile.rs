@@ -17,6 +17,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::{Process, Seeded, name, role, say, watchdog};
 
+/// Done at the end of a scope, also when it panics: a scope of threads waits for all of them, and one that nobody tells to end would turn
+/// a failure into a hang.
+struct Closing<F: Fn()>(F);
+
+impl<F: Fn()> Drop for Closing<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// A wait that must end by itself.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -559,6 +569,7 @@ assert_eq!(stats.capacity, ring.capacity());
     /// A stretch of positions over the end of all numbers is as short as any other.
     #[test]
     fn positions_that_are_about_to_wrap() {
+        let _watchdog = watchdog("a stream over the end of all numbers");
         for capacity in [3, 5, 7] {
             let options = Options::new().capacity(capacity).max_len(LONG);
             let ring = Ring::<[u8]>::anonymous(&options).unwrap();
@@ -570,6 +581,8 @@ assert_eq!(stats.capacity, ring.capacity());
             let (mut sender, mut receiver) = (ring.sender().unwrap(), ring.receiver().unwrap());
             thread::scope(|scope| {
                 let sending = scope.spawn(|| sender.send_many(std::iter::repeat_n([7; LONG], 4 * capacity)));
+                // Whatever comes of this thread, the other must not wait for it for ever.
+                let _closing = Closing(|| ring.close());
                 // A ring of many senders finds that its slots are not at such a lap.
                 while let Ok(batch) = receiver.recv_many_timeout(usize::MAX, 20 * MOMENT) {
                     assert!(batch.len() <= capacity);
@@ -584,6 +597,7 @@ assert_eq!(stats.capacity, ring.capacity());
     /// Where one side stands is its own to say, but the other may say something else the next moment.
     #[test]
     fn room_and_messages_that_are_taken_back() {
+        let _watchdog = watchdog("a stream whose positions are taken back");
         let options = Options::new().capacity(7).max_len(LONG);
         let ring = Ring::<[u8]>::anonymous(&options).unwrap();
         let file = File::from(ring.as_fd().try_clone_to_owned().unwrap());

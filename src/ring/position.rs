@@ -126,6 +126,12 @@ impl Positions {
         self.is_valid(number) && number.wrapping_sub(from) <= self.one_lap()
     }
 
+    /// Whether position `a` comes after `b`, as far apart as they ever are: also where numbers begin again at zero in between.
+    #[inline]
+    pub const fn is_after(a: u64, b: u64) -> bool {
+        0 < a.wrapping_sub(b).cast_signed()
+    }
+
     /// A number read from shared memory, made a position whatever it is: its index is below the capacity.
     #[inline]
     pub const fn sound(&self, number: u64) -> u64 {

@@ -341,7 +341,7 @@ impl<S: Shared> Consumer<S> {
     /// Whether the next message was handed out before.
     #[inline]
     pub fn is_again(&self) -> bool {
-        self.at.next < self.at.again
+        Positions::is_after(self.at.again, self.at.next)
     }
 
     /// Messages before this position were handed out by a predecessor.
@@ -381,7 +381,7 @@ pub fn is_current(position: u64, head: u64, end: Option<u64>) -> bool {
 
 /// Whether everything before `position` is acknowledged.
 pub fn is_acknowledged(shared: &impl Shared, position: u64) -> bool {
-    shared.head().load(Acquire) >= position
+    !Positions::is_after(position, shared.head().load(Acquire))
 }
 
 /// Acknowledges every message before `position`: for the receiver, and for what it handed out.

@@ -12,6 +12,7 @@ use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
 use crate::registry::Role;
+use crate::ring::position::Positions;
 use crate::ring::spsc::{Consumer, Note, acknowledge};
 use crate::slots::Slots;
 use crate::sync::Ordering::*;
@@ -167,7 +168,7 @@ impl Desk {
     /// Whether what was handed out last came in order, and for the first time.
     #[inline]
     pub(super) fn is_in_order(&self) -> bool {
-        !self.back.is_tangled && self.consumer.position() > self.consumer.again()
+        !self.back.is_tangled && Positions::is_after(self.consumer.position(), self.consumer.again())
     }
 
     /// The position of the one message that was handed out last.
@@ -293,7 +294,7 @@ impl Back {
 
     /// The first of `count` messages that were handed out last, before `next` if they came in order.
     fn last_before(&self, next: u64, count: usize) -> Handed {
-        if self.is_tangled || next <= self.again {
+        if self.is_tangled || !Positions::is_after(next, self.again) {
             return self.last;
         }
         let start = self.end.ring.retreat(next, count as u64);

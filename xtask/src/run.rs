@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The features of the library that everything is tested and checked with.
 pub const FEATURES: &str = "ringmail/shared_memory,ringmail/value";
@@ -113,14 +113,18 @@ pub fn succeeds(mut command: Command) -> bool {
 pub fn count(mut command: Command) -> (bool, Tally) {
     announce(&command);
     let mut tally = Tally::default();
-    let ok = pass_on(&mut command, |line| tally.read(line)).unwrap_or_else(|error| {
+    let ok = pass_on(&mut command, SILENCE, |line| tally.read(line)).unwrap_or_else(|error| {
         eprintln!("xtask: cannot run {}: {error}", command.get_program().display());
         false
     });
     (ok, tally)
 }
 
-fn pass_on(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<bool> {
+/// How long a test runner may say nothing before it is taken to hang. Each model of the core takes minutes at most, on two cores that have
+/// other work too; and no test should cost more than this before it fails.
+const SILENCE: Duration = Duration::from_secs(15 * 60);
+
+fn pass_on(command: &mut Command, silence: Duration, mut read: impl FnMut(&str)) -> io::Result<bool> {
     const TICK: Duration = Duration::from_millis(250);
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
     let (sender, lines) = mpsc::channel();
@@ -129,9 +133,11 @@ fn pass_on(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<bool
         thread::spawn(move || lines.try_for_each(|line| sender.send(line)));
     }
     let mut ticks_after_end = 0;
+    let mut last_word = Instant::now();
     loop {
         match lines.recv_timeout(TICK) {
             Ok(line) => {
+                last_word = Instant::now();
                 let mut out = io::stdout().lock();
                 out.write_all(&line)?;
                 out.write_all(b"\n")?;
@@ -139,7 +145,14 @@ fn pass_on(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<bool
                 read(&String::from_utf8_lossy(&line));
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
-            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_none() => {}
+            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_none() => {
+                if last_word.elapsed() > silence {
+                    eprintln!("xtask: nothing was heard of the tests for {silence:?}: they hang");
+                    kill_family(child.id());
+                    child.wait()?;
+                    return Ok(false);
+                }
+            }
             // The output is still open although its owner is gone.
             Err(RecvTimeoutError::Timeout) if ticks_after_end < 8 => ticks_after_end += 1,
             Err(RecvTimeoutError::Timeout) => {
@@ -147,5 +160,47 @@ fn pass_on(command: &mut Command, mut read: impl FnMut(&str)) -> io::Result<bool
                 return Ok(false);
             }
         }
+    }
+}
+
+/// Kills a process with its children, and theirs.
+fn kill_family(pid: u32) {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let children: Vec<_> = tasks.flat_map(|task| std::fs::read_to_string(task.path().join("children"))).collect();
+    let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+    children.iter().flat_map(|ids| ids.split_whitespace()).filter_map(|id| id.parse().ok()).for_each(kill_family);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_is_ended_with_all_whom_it_started() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 1000 & echo $!; echo $$; sleep 1000; echo done"]);
+        let mut said = Vec::new();
+        let ok = pass_on(&mut command, Duration::from_millis(500), |line| said.push(line.to_owned()));
+        assert!(!ok.expect("sh runs"));
+        assert_eq!(said.len(), 2, "{said:?}");
+        let is_gone = |pid: &String| !Path::new(&format!("/proc/{pid}/cmdline")).exists() || is_dead(pid);
+        while !said.iter().all(is_gone) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether a process was killed and is only not yet reaped.
+    fn is_dead(pid: &str) -> bool {
+        std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
+    }
+
+    #[test]
+    fn a_runner_that_ends_says_how() {
+        let mut said = Vec::new();
+        let ok =
+            pass_on(Command::new("sh").args(["-c", "echo one; exit 3"]), SILENCE, |line| said.push(line.to_owned()));
+        assert!(!ok.expect("sh runs"));
+        assert_eq!(said, ["one"]);
+        assert!(pass_on(Command::new("true").args([""; 0]), SILENCE, |_| ()).expect("true runs"));
     }
 }
