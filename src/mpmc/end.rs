@@ -227,6 +227,25 @@ impl End {
         }
     }
 
+    /// Takes the messages that simply follow `first`, so that there are `most` with it at the most. Returns where they begin and how
+    /// many there are with it; none, if it did not simply come next itself.
+    #[inline(always)]
+    pub(super) fn take_run<M: Message + ?Sized>(&self, first: Taken, most: usize, me: Owner) -> (u64, usize) {
+        let ring = self.core.positions();
+        let start = ring.at(first.lap, first.index);
+        let next = ring.next(start);
+        if first.attempt > 0 || self.cursor.get() != next {
+            return (start, 0);
+        }
+        let (more, next) = match self.core.shared().typed::<M>() {
+            Some(slots) => self.core.over(slots).take_run(next, most - 1, me),
+            None => self.core.take_run(next, most - 1, me),
+        };
+        self.cursor.set(next);
+        self.is_dry.set(0);
+        (start, 1 + more)
+    }
+
     /// Takes another message of a batch, if there is one. `is_round`: the batch began beyond a slow writer.
     #[inline(always)]
     pub(super) fn take_more(&self, me: Owner, is_round: bool) -> Option<Taken> {

@@ -2,7 +2,9 @@
 
 use super::end::End;
 use crate::attachment::Attachment;
+use crate::layout;
 use crate::message::Message;
+use crate::owner::Owner;
 use crate::received::{Hold, Run};
 use crate::registry::Role;
 use crate::ring::mpmc::Taken;
@@ -87,46 +89,87 @@ impl Hold for OwnedHeld {
     }
 }
 
-/// Several messages as a receiver holds them.
+/// Several messages as a receiver holds them: first those that simply followed each other, which two numbers tell, then others.
 #[derive(Debug)]
 pub struct HeldRun<'a, M: Message + ?Sized> {
-    pub(super) receiver: &'a End,
-    pub(super) taken: SmallVec<[Taken; 32]>,
-    pub(super) me: u64,
-    pub(super) _message: PhantomData<fn(&M)>,
+    receiver: &'a End,
+    start: u64,
+    count: usize,
+    pub(super) others: SmallVec<[Taken; 8]>,
+    me: u64,
+    _message: PhantomData<fn(&M)>,
+}
+
+impl<'a, M: Message + ?Sized> HeldRun<'a, M> {
+    /// The `count` messages that `me` took from position `start` on.
+    #[inline]
+    pub(super) fn new(receiver: &'a End, start: u64, count: usize, me: Owner) -> Self {
+        Self { receiver, start, count, others: SmallVec::new(), me: me.bits(), _message: PhantomData }
+    }
+
+    /// The message at `place` in the run.
+    #[inline]
+    fn taken(&self, place: usize) -> Taken {
+        if place >= self.count {
+            return self.others[place - self.count];
+        }
+        let ring = self.receiver.core.positions();
+        self.simple(ring.advance(self.start, place as u64))
+    }
+
+    /// The message at a position, which simply came next.
+    #[inline]
+    fn simple(&self, position: u64) -> Taken {
+        let ring = self.receiver.core.positions();
+        Taken { index: ring.index(position), attempt: 0, lap: ring.lap(position) }
+    }
+
+    /// Does something with each.
+    #[inline]
+    fn for_each(&self, mut work: impl FnMut(Taken)) {
+        let mut position = self.start;
+        for _ in 0..self.count {
+            work(self.simple(position));
+            position = self.receiver.core.positions().next(position);
+        }
+        self.others.iter().for_each(|&taken| work(taken));
+    }
 }
 
 impl<M: Message + ?Sized> Run for HeldRun<'_, M> {
     #[inline]
     fn len(&self) -> usize {
-        self.taken.len()
+        self.count + self.others.len()
     }
 
     #[inline]
     fn at(&self, place: usize) -> (*const u8, Option<usize>) {
-        let (slots, index) = (self.receiver.core.shared(), self.taken[place].index);
+        let (slots, index) = (self.receiver.core.shared(), self.taken(place).index);
         slots.message::<M>(index, slots.payload_of::<M>(index))
     }
 
     #[inline]
-    fn straight(&self, _: usize) -> Option<(usize, usize)> {
-        None
+    fn straight(&self, place: usize) -> Option<(usize, usize)> {
+        let stride = layout::slot_stride::<M>().filter(|_| place < self.count)?;
+        let ring = self.receiver.core.positions();
+        let to_lap = ring.capacity() as usize - self.taken(place).index;
+        Some((to_lap.min(self.count - place), stride))
     }
 
     fn redelivered(&self, place: usize) -> u32 {
-        self.taken[place].attempt as u32
+        self.taken(place).attempt as u32
     }
 
     fn acknowledge(&mut self) {
         if !self.receiver.is_inherited(self.me) {
-            self.taken.iter().for_each(|&taken| self.receiver.acknowledge::<M>(taken));
+            self.for_each(|taken| self.receiver.acknowledge::<M>(taken));
             self.receiver.freed();
         }
     }
 
     fn reject(&mut self) {
         if !self.receiver.is_inherited(self.me) {
-            self.taken.iter().for_each(|&taken| self.receiver.core.reject(taken));
+            self.for_each(|taken| self.receiver.core.reject(taken));
             self.receiver.filled();
         }
     }

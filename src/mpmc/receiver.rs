@@ -6,10 +6,9 @@ use super::{Batch, Received};
 use crate::attachment::Until;
 use crate::error::*;
 use crate::message::Message;
-use crate::received;
+use crate::received::{self, Run};
 use crate::ring::mpmc::Taken;
 use crate::sync::{Mutant, mutant};
-use smallvec::SmallVec;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
@@ -225,14 +224,17 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// The message that was taken, and those that wait after it.
     pub(super) fn run_from(&self, first: Taken, max: usize) -> Result<Batch<'_, M>, Stop> {
         let me = self.end.me()?;
-        let mut run = HeldRun { receiver: &self.end, taken: SmallVec::new(), me: me.bits(), _message: PhantomData };
-        run.taken.push(first);
-        let is_round = self.end.core.is_before(&self.end.cursor, first);
         // A peer out of line might feed it for ever.
-        let most = max.min(self.capacity());
-        while run.taken.len() < most {
+        let most = max.clamp(1, self.capacity());
+        let is_round = self.end.core.is_before(&self.end.cursor, first);
+        let (start, count) = self.end.take_run::<M>(first, most, me);
+        let mut run = HeldRun::new(&self.end, start, count, me);
+        if count == 0 {
+            run.others.push(first);
+        }
+        while run.len() < most {
             let Some(taken) = self.end.take_more(me, is_round) else { break };
-            run.taken.push(taken);
+            run.others.push(taken);
         }
         // SAFETY: the messages are this receiver's until the run is released, and aligned for `M`.
         Ok(unsafe { Batch::new(run) })

@@ -257,6 +257,24 @@ impl<S: Shared> Core<S> {
         Some(taken)
     }
 
+    /// Takes messages that simply come one after the other, from the one at `position` on, up to `most` of them. Returns how many, and the
+    /// position after them.
+    #[inline(always)]
+    pub fn take_run(&self, position: u64, most: usize, me: Owner) -> (usize, u64) {
+        let (mut count, mut next) = (0, position);
+        while count < most {
+            let (lap, index) = (self.ring.lap(next), self.ring.index(next));
+            let ready = Word::ready(lap);
+            if self.shared.word(index).load(Relaxed) != ready.0 || self.try_take(index, lap, ready, me).is_none() {
+                break;
+            }
+            let after = self.ring.next_after(next, index);
+            self.hint_received(next, after);
+            (count, next) = (count + 1, after);
+        }
+        (count, next)
+    }
+
     /// Takes the next message, for whoever has the one before: as [`take`](Self::take), but does not go round a writer.
     ///
     /// (Most writers are about to be done, and whoever looks round them takes the lines that they write next. One who is not, the next
@@ -425,6 +443,11 @@ impl<S: Shared> Core<S> {
     fn received_hint(&self, cursor: &Private, position: u64, index: usize) {
         let next = self.ring.next_after(position, index);
         cursor.set(next);
+        self.hint_received(position, next);
+    }
+
+    #[inline(always)]
+    fn hint_received(&self, position: u64, next: u64) {
         if position.is_multiple_of(HINT_EVERY) {
             self.shared.head().store(next, Release);
         }
