@@ -8,9 +8,8 @@ mod stream;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ringmail::{Options, mpmc};
-use std::sync::Arc;
 use std::time::Duration;
-use stream::{BATCH, Verbs, announce, capacity, insist, message, read, time};
+use stream::{BATCH, Verbs, announce, capacity, message, peers, read, time};
 
 fn ringmail<const N: usize>(count: u64, verbs: Verbs, pairs: usize) -> Duration {
     let options = Options::new().capacity(capacity(N * 8)).prefault(true);
@@ -38,39 +37,6 @@ fn ringmail<const N: usize>(count: u64, verbs: Verbs, pairs: usize) -> Duration 
     time(count, vec![tx; pairs], vec![rx; pairs], send, receive)
 }
 
-fn array_queue<const N: usize>(count: u64, pairs: usize) -> Duration {
-    let queue = Arc::new(crossbeam_queue::ArrayQueue::<[u64; N]>::new(capacity(N * 8)));
-    let send = |queue: &mut Arc<crossbeam_queue::ArrayQueue<[u64; N]>>, count: u64| {
-        (0..count).for_each(|number| insist(|| queue.push(message(number)).ok()));
-    };
-    let receive = |queue: &mut Arc<crossbeam_queue::ArrayQueue<[u64; N]>>, count: u64| {
-        (0..count).for_each(|_| read(&insist(|| queue.pop())));
-    };
-    time(count, vec![Arc::clone(&queue); pairs], vec![queue; pairs], send, receive)
-}
-
-fn channel<const N: usize>(count: u64, pairs: usize) -> Duration {
-    let (tx, rx) = crossbeam_channel::bounded::<[u64; N]>(capacity(N * 8));
-    let send = |tx: &mut crossbeam_channel::Sender<[u64; N]>, count: u64| {
-        (0..count).for_each(|number| tx.send(message(number)).expect("send"));
-    };
-    let receive = |rx: &mut crossbeam_channel::Receiver<[u64; N]>, count: u64| {
-        (0..count).for_each(|_| read(&rx.recv().expect("recv")));
-    };
-    time(count, vec![tx; pairs], vec![rx; pairs], send, receive)
-}
-
-fn rtrb<const N: usize>(count: u64) -> Duration {
-    let (tx, rx) = rtrb::RingBuffer::<[u64; N]>::new(capacity(N * 8));
-    let send = |tx: &mut rtrb::Producer<[u64; N]>, count: u64| {
-        (0..count).for_each(|number| insist(|| tx.push(message(number)).ok()));
-    };
-    let receive = |rx: &mut rtrb::Consumer<[u64; N]>, count: u64| {
-        (0..count).for_each(|_| read(&insist(|| rx.pop().ok())));
-    };
-    time(count, vec![tx], vec![rx], send, receive)
-}
-
 fn size<const N: usize>(criterion: &mut Criterion) {
     for (verbs, pairs) in Verbs::ALL.into_iter().flat_map(|verbs| [(verbs, 1), (verbs, 2)]) {
         let mut group = criterion.benchmark_group(format!("mpmc/{pairs}p{pairs}c/{}", verbs.name()));
@@ -78,11 +44,15 @@ fn size<const N: usize>(criterion: &mut Criterion) {
         announce(&mut group, bytes);
         let id = |name: &str| BenchmarkId::new(name, bytes);
         group.bench_function(id("ringmail"), |bencher| bencher.iter_custom(|count| ringmail::<N>(count, verbs, pairs)));
-        group.bench_function(id("ArrayQueue"), |bencher| bencher.iter_custom(|count| array_queue::<N>(count, pairs)));
-        group
-            .bench_function(id("crossbeam-channel"), |bencher| bencher.iter_custom(|count| channel::<N>(count, pairs)));
-        if pairs == 1 && verbs == Verbs::Single {
-            group.bench_function(id("rtrb"), |bencher| bencher.iter_custom(rtrb::<N>));
+        let single = |name: &str| id(&verbs.of_single(name));
+        group.bench_function(single("ArrayQueue"), |bencher| {
+            bencher.iter_custom(|count| peers::array_queue::<N>(count, pairs));
+        });
+        group.bench_function(single("crossbeam-channel"), |bencher| {
+            bencher.iter_custom(|count| peers::channel::<N>(count, pairs));
+        });
+        if pairs == 1 {
+            group.bench_function(id("rtrb"), |bencher| bencher.iter_custom(|count| peers::rtrb::<N>(count, verbs)));
         }
         group.finish();
     }

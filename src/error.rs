@@ -10,6 +10,20 @@ use std::io;
 #[cfg(feature = "value")]
 pub mod value;
 
+/// Gives an error a question for each of its variants.
+macro_rules! predicates {
+    ($error:ident, $($(#[$doc:meta])* $predicate:ident $variant:ident,)*) => {
+        impl $error {
+            $(
+                $(#[$doc])*
+                pub fn $predicate(&self) -> bool {
+                    matches!(self, Self::$variant { .. })
+                }
+            )*
+        }
+    };
+}
+
 /// A ring could not be created or opened.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -92,21 +106,36 @@ pub enum OpenError {
     Io(io::Error),
 }
 
-impl OpenError {
-    /// Whether the ring could not be created because it is there already.
-    pub fn is_already_exists(&self) -> bool {
-        matches!(self, Self::AlreadyExists { .. })
-    }
-
+predicates! {
+    OpenError,
+    /// Whether the name is one that no ring can have.
+    is_invalid_name InvalidName,
+    /// Whether an option is out of bounds.
+    is_invalid_input InvalidInput,
     /// Whether there is no ring of that name.
-    pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound { .. })
-    }
-
+    is_not_found NotFound,
+    /// Whether the ring could not be created because it is there already.
+    is_already_exists AlreadyExists,
+    /// Whether this user may not have the ring.
+    is_permission_denied PermissionDenied,
+    /// Whether what was found is no ring at all.
+    is_not_a_ring NotARing,
+    /// Whether the ring is of another layout version.
+    is_version Version,
+    /// Whether the ring is of the other flavour.
+    is_flavour Flavour,
+    /// Whether the ring carries another type of message.
+    is_message_type MessageType,
+    /// Whether the segment is shorter than it should be.
+    is_truncated Truncated,
+    /// Whether the header contradicts itself.
+    is_corrupt Corrupt,
     /// Whether memory ran out.
-    pub fn is_no_space(&self) -> bool {
-        matches!(self, Self::NoSpace { .. })
-    }
+    is_no_space NoSpace,
+    /// Whether the ring is there and this process could not take part in it.
+    is_join Join,
+    /// Whether the system failed in another way.
+    is_io Io,
 }
 
 impl fmt::Display for OpenError {
@@ -197,16 +226,18 @@ pub enum JoinError {
     },
 }
 
-impl JoinError {
+predicates! {
+    JoinError,
     /// Whether a live process holds the role.
-    pub fn is_role_taken(&self) -> bool {
-        matches!(self, Self::RoleTaken { .. })
-    }
-
+    is_role_taken RoleTaken,
     /// Whether the table of participants is full.
-    pub fn is_too_many_participants(&self) -> bool {
-        matches!(self, Self::TooManyParticipants { .. })
-    }
+    is_too_many_participants TooManyParticipants,
+    /// Whether this process may not use membarrier, and the ring needs it.
+    is_no_membarrier NoMembarrier,
+    /// Whether the guard is the parent's.
+    is_inherited Inherited,
+    /// Whether a system call failed.
+    is_system System,
 }
 
 impl fmt::Display for JoinError {
@@ -307,6 +338,23 @@ macro_rules! stops {
             pub fn is_too_large(&self) -> bool {
                 matches!(self, Self::TooLarge { .. })
             }
+
+            $(
+                #[doc = concat!("Whether this is [`NoSpace`](Self::NoSpace): ", $space, ".")]
+                pub fn is_no_space(&self) -> bool {
+                    matches!(self, Self::NoSpace { .. })
+                }
+            )?
+
+            /// Whether this is [`Corrupt`](Self::Corrupt).
+            pub fn is_corrupt(&self) -> bool {
+                matches!(self, Self::Corrupt)
+            }
+
+            /// Whether this is [`Join`](Self::Join).
+            pub fn is_join(&self) -> bool {
+                matches!(self, Self::Join(_))
+            }
         }
 
         impl fmt::Display for $name {
@@ -376,6 +424,33 @@ pub struct SendManyError {
     pub sent: usize,
     /// Why the next one was not.
     pub error: SendError,
+}
+
+impl SendManyError {
+    /// Whether it stopped because of [`SendError::Disconnected`].
+    pub fn is_disconnected(&self) -> bool {
+        self.error.is_disconnected()
+    }
+
+    /// Whether it stopped at a message of [`SendError::TooLarge`].
+    pub fn is_too_large(&self) -> bool {
+        self.error.is_too_large()
+    }
+
+    /// Whether it stopped because of [`SendError::NoSpace`].
+    pub fn is_no_space(&self) -> bool {
+        self.error.is_no_space()
+    }
+
+    /// Whether it stopped because of [`SendError::Corrupt`].
+    pub fn is_corrupt(&self) -> bool {
+        self.error.is_corrupt()
+    }
+
+    /// Whether it stopped because of [`SendError::Join`].
+    pub fn is_join(&self) -> bool {
+        self.error.is_join()
+    }
 }
 
 impl fmt::Display for SendManyError {

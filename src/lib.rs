@@ -2,24 +2,23 @@
 //!
 //! One process creates a ring under a name, another opens it, and messages go from senders to receivers in place:
 //!
-//! ```no_run
-//! // One program:
-//! use ringmail::{Options, mpmc};
-//!
-//! let tx = mpmc::Ring::<[u8]>::open_or_create("hello", &Options::new())?.sender()?;
-//! tx.send(b"hello")?;
-//! tx.wait_acked(None)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! ```no_run
-//! // Another, started before or after:
 //! use ringmail::{Options, mpmc};
 //!
-//! let rx = mpmc::Ring::<[u8]>::open_or_create("hello", &Options::new())?.receiver()?;
-//! for message in rx.iter() {
-//!     println!("{}", String::from_utf8_lossy(&message));
-//! }
+//! let name = format!("front-page-{}", std::process::id()); // or any that both know
+//!
+//! // One program:
+//! let tx = mpmc::Ring::<[u8]>::open_or_create(&name, &Options::new())?.sender()?;
+//! tx.send(b"hello")?;
+//!
+//! // Another, started before or after:
+//! let rx = mpmc::Ring::<[u8]>::open_or_create(&name, &Options::new())?.receiver()?;
+//! let message = rx.recv()?;
+//! println!("{}", String::from_utf8_lossy(&message));
+//! drop(message); // it is dealt with,
+//!
+//! // and the first one knows:
+//! tx.wait_acked(None)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -39,6 +38,20 @@
 //! Whoever waits blocks a thread, or awaits: [`recv_async`](mpmc::Receiver::recv_async), [`send_async`](mpmc::Sender::send_async) and their like run
 //! on any runtime, and one thread of the process sleeps for all of them.
 //!
+//! # Examples
+//!
+//! In the folder `examples`, each under a hundred lines, or in files of so many: `cargo run --release --example` and one of
+//!
+//! | | |
+//! |---|---|
+//! | `hello` | one message from one terminal to another |
+//! | `frames` | video frames to one process, or to several, in place |
+//! | `actor_learner` | four processes send what they see to one, which takes it in batches |
+//! | `work_queue` | jobs that are acknowledged when they are done, and workers that panic and die of them |
+//! | `file_copy` | any stream of bytes through a ring, or to compare, through a pipe |
+//! | `file_ring` | a run recorded in a file, and looked at later, also when the recorder was killed |
+//! | `async_fan_in` | eight rings awaited by one thread |
+//!
 //! # When not to use Ringmail
 //!
 //! - Between machines: it is memory, not a network.
@@ -49,6 +62,7 @@
 //!
 //! # Crate features
 //!
+//! - `shared_memory`: rings in a `Shmem` of the crate [shared_memory](https://docs.rs/shared_memory), made by somebody else: `Ring::create_in`, `Ring::open_in`.
 //! - `value`: numbers, text, arrays, lists, dicts and whatever else Python has, nested, in messages of bytes: module `value`.
 //!   The Python package speaks it.
 //!

@@ -54,6 +54,9 @@ pub type Ring<M> = open::Ring<M, Mpmc>;
 pub type Loan<'a, M> = loan::Loan<'a, M, Slot<'a, M>>;
 
 /// A message in place: see [`Received`](received::Received).
+///
+/// It costs its slot while it is held. Where senders passed over that slot meanwhile, it serves again when the tail comes round to it: until the
+/// messages that wait before that are received, the ring holds one fewer than its [capacity](Options::capacity).
 pub type Received<'a, M> = received::Received<'a, M, Held<'a, M>>;
 
 /// A message in place that borrows no receiver.

@@ -198,16 +198,26 @@ impl<M: Message + ?Sized, K: Kind> Ring<M, K> {
     /// It is close-on-exec. The way to hand it to a program that is started, without numbers and without unsafe code, is as
     /// its standard input:
     ///
-    /// ```no_run
+    /// ```standalone_crate
     /// use ringmail::{Options, spsc};
-    /// use std::process::{Command, Stdio};
-    ///
-    /// let ring = spsc::Ring::<[u8]>::anonymous(&Options::new())?;
-    /// Command::new("worker").stdin(Stdio::from(ring.as_fd().try_clone_to_owned()?)).spawn()?;
-    /// // In the worker:
     /// use std::os::fd::AsFd;
+    /// use std::process::Command;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let program = std::env::current_exe()?;
+    /// # if std::env::args().len() == 1 {
+    /// let ring = spsc::Ring::<[u8]>::anonymous(&Options::new())?;
+    /// let mut worker = Command::new(program).arg("work").stdin(ring.as_fd().try_clone_to_owned()?).spawn()?;
+    /// ring.sender()?.send(b"a job")?;
+    /// assert!(worker.wait()?.success());
+    /// # return Ok(());
+    /// # }
+    ///
+    /// // In the worker:
     /// let ring = spsc::Ring::<[u8]>::from_fd(std::io::stdin().as_fd().try_clone_to_owned()?)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// assert_eq!(&*ring.receiver()?.recv()?, b"a job");
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.attachment.segment().file()

@@ -86,7 +86,9 @@ impl Options {
 
     /// Slots: exactly so many messages fit that nobody has acknowledged. 1 to 16,777,216; 1024 by default.
     ///
-    /// It is not rounded: what a sender may be ahead of its receivers is part of what the ring promises.
+    /// It is not rounded: what a sender may be ahead of its receivers is part of what the ring promises. In an `mpmc` ring a slot that came
+    /// free out of turn (its loan was dropped, or senders passed over it while it was held) counts again when the tail comes round to it:
+    /// until the messages that wait before that are received, one fewer fits.
     pub const fn capacity(mut self, slots: usize) -> Self {
         self.capacity = slots;
         self

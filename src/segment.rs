@@ -15,11 +15,10 @@
 use crate::error::OpenError;
 use crate::layout::{Control, FENCE, Flavour, Header, KEEP_OPEN, LINE, MAGIC, Participant, VERSION, Wish};
 use crate::message::Shape;
-use crate::os::file::{self, Identity};
+use crate::os::file::{self, Identity, Mapping};
 use crate::os::fork::{self, Kept, Table};
 use crate::os::lock;
 use crate::sync::AtomicU64;
-use memmap2::MmapRaw;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -103,7 +102,7 @@ pub enum Replace {
 /// One mapped ring.
 #[derive(Debug)]
 pub struct Segment {
-    map: MmapRaw,
+    map: Mapping,
     header: Header,
     file: OwnedFd,
     /// What leads here and goes with the last process.

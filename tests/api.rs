@@ -5,7 +5,7 @@
 mod support;
 
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-use ringmail::{Options, Redelivery, SendError, TrySendError};
+use ringmail::{Options, RecvTimeoutError, Redelivery, SendError, TrySendError};
 use std::time::{Duration, Instant};
 use support::watchdog;
 
@@ -27,6 +27,14 @@ struct Frame {
 
 const SOON: Duration = Duration::from_millis(1);
 const LATE: Duration = Duration::from_secs(60);
+
+/// What a verb says that may wait until the deadline, and does: it says so no earlier.
+fn patiently<T>(verb: impl FnOnce(Instant) -> T) -> T {
+    let deadline = Instant::now() + SOON;
+    let said = verb(deadline);
+    assert!(Instant::now() >= deadline, "it gave up too early");
+    said
+}
 
 both! {
     fn bytes(capacity: usize) -> (flavour::Sender<[u8]>, flavour::Receiver<[u8]>) {
@@ -90,6 +98,45 @@ both! {
         assert_eq!(*rx.recv().unwrap(), Tick { time: 7, price: -0.5 });
         assert_eq!(*rx.recv().unwrap(), tick);
         assert_eq!((tx.max_len(), rx.max_len(), tx.capacity(), rx.capacity()), (16, 16, 2, 2));
+    }
+
+    #[test]
+    fn what_need_not_wait_does_not() {
+        let _watchdog = watchdog("a verb that need not wait");
+        let late = || Instant::now() + LATE;
+        let (mut tx, mut rx) = bytes(3);
+        let mut loan = tx.loan_deadline(3, late()).unwrap();
+        loan.copy_from_slice(b"one");
+        loan.commit().unwrap();
+        tx.send_parts_deadline(&[b"tw", b"o"], late()).unwrap();
+        tx.send_parts_timeout(&[b"thr", b"ee"], LATE).unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!(rx.recv_into_timeout(&mut buffer, LATE), Ok(3));
+        assert_eq!(buffer, *b"one\0");
+        let batch = rx.recv_many_deadline(9, late()).unwrap();
+        assert!(batch.iter().eq([&b"two"[..], b"three"]));
+        drop(batch);
+        let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(1)).unwrap();
+        tx.loan_uninit_timeout(LATE).unwrap().write(7).unwrap();
+        assert_eq!(rx.recv_copy_timeout(LATE), Ok(7));
+    }
+
+    #[test]
+    fn what_waits_in_vain_waits_its_time() {
+        let _watchdog = watchdog("a verb with a limit");
+        let (mut tx, mut rx) = bytes(1);
+        let mut buffer = [0; 4];
+        assert!(patiently(|_| rx.recv_into_timeout(&mut buffer, SOON)).unwrap_err().is_timeout());
+        assert!(patiently(|deadline| rx.recv_many_deadline(9, deadline).map(drop)).unwrap_err().is_timeout());
+        tx.send(b"full").unwrap();
+        assert!(patiently(|deadline| tx.loan_deadline(1, deadline).map(drop)).unwrap_err().is_timeout());
+        assert!(patiently(|deadline| tx.send_parts_deadline(&[b"more"], deadline)).unwrap_err().is_timeout());
+        assert_eq!(rx.recv_into_timeout(&mut buffer[..3], SOON).unwrap_err(), RecvTimeoutError::TooLarge { len: 4, max: 3 });
+        let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(1)).unwrap();
+        assert!(patiently(|_| rx.recv_copy_timeout(SOON)).unwrap_err().is_timeout());
+        tx.send(&7).unwrap();
+        assert!(patiently(|_| tx.loan_uninit_timeout(SOON).map(drop)).unwrap_err().is_timeout());
+        assert_eq!(rx.recv_copy_timeout(SOON), Ok(7), "it is still there");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The capacity is exact, and a slot that is held costs that slot and nothing else.
 //!
-//! A slot that senders passed over because it was held serves again from the next lap on: until then, messages that
-//! wait in front of it may be one fewer than the capacity.
+//! A slot that senders passed over because it was held, or whose loan was dropped, serves again from the next lap on: until the
+//! messages that wait in front of it are received, they are one fewer than the capacity.
 
 #[macro_use]
 mod support;
@@ -169,6 +169,63 @@ fn a_dropped_loan_blocks_nobody() {
     }
     (0..3).for_each(|number| tx.try_send(&number).unwrap());
     assert!(tx.try_send(&3).unwrap_err().is_full());
+}
+
+/// A ring of so many slots is full, one of which came free out of turn, and the first `before` messages wait before the tail comes round to it.
+/// Each of them that is received makes room for one, the last of them for two.
+fn whole_again(tx: &many::Sender<u64>, rx: &many::Receiver<u64>, before: usize) {
+    let capacity = tx.capacity();
+    for received in 1..=before {
+        assert_eq!((tx.len(), tx.has_space()), (capacity - 1, false), "{received} of {before}, capacity {capacity}");
+        assert!(tx.try_send(&0).unwrap_err().is_full());
+        drop(rx.try_recv().unwrap());
+        tx.try_send(&0).unwrap();
+    }
+    tx.try_send(&0).unwrap();
+    assert_eq!((tx.len(), tx.has_space()), (capacity, false));
+    assert_eq!(rx.try_iter().count(), capacity);
+}
+
+#[test]
+fn a_loan_dropped_behind_messages_costs_one_until_they_are_received() {
+    for capacity in [2, 3, 8] {
+        for before in 1..capacity {
+            let (tx, rx) = many::channel::<u64>(&Options::new().capacity(capacity)).unwrap();
+            (0..before).for_each(|_| tx.try_send(&0).unwrap());
+            drop(tx.try_loan_uninit().unwrap());
+            (before..capacity - 1).for_each(|_| tx.try_send(&0).unwrap());
+            whole_again(&tx, &rx, before);
+        }
+    }
+}
+
+#[test]
+fn a_message_passed_over_costs_one_until_those_before_the_tail_are_received() {
+    for capacity in [2, 3, 8] {
+        for before in 0..capacity - 1 {
+            let (tx, rx) = many::channel::<u64>(&Options::new().capacity(capacity)).unwrap();
+            (0..capacity).for_each(|_| tx.try_send(&0).unwrap());
+            let held = rx.try_recv().unwrap();
+            for _ in before..capacity - 1 {
+                drop(rx.try_recv().unwrap());
+                tx.try_send(&0).unwrap();
+            }
+            assert!(tx.try_send(&0).unwrap_err().is_full());
+            drop(held);
+            whole_again(&tx, &rx, before);
+        }
+    }
+}
+
+#[test]
+fn messages_that_are_held_are_received() {
+    let (tx, rx) = many::channel::<u64>(&Options::new().capacity(2)).unwrap();
+    tx.try_send(&0).unwrap();
+    drop(tx.try_loan_uninit().unwrap());
+    assert!(tx.try_send(&1).unwrap_err().is_full(), "with one of two");
+    let held = rx.try_recv().unwrap();
+    tx.try_send(&1).unwrap();
+    assert_eq!((tx.len(), *held, *rx.try_recv().unwrap()), (2, 0, 1));
 }
 
 #[test]

@@ -10,55 +10,73 @@ use std::time::Duration;
 
 const TAKEN: JoinError = JoinError::RoleTaken { pid: 42 };
 
-/// The variants that all errors of sending and receiving share.
+/// Each question is answered with yes by the error that stands where it stands, and by no other.
+#[track_caller]
+fn tells_apart<E: Error>(errors: &[E], questions: &[fn(&E) -> bool]) {
+    assert_eq!(errors.len(), questions.len());
+    for (place, error) in errors.iter().enumerate() {
+        let yes: Vec<_> = (0..questions.len()).filter(|&question| questions[question](error)).collect();
+        assert_eq!(yes, [place], "{error}");
+    }
+}
+
+/// One of each variant that all errors of sending and receiving share, beside the others: with their words and their questions.
 macro_rules! shared {
-    ($error:ident, $too_large:literal) => {{
-        let disconnected = $error::Disconnected;
-        assert!(disconnected.is_disconnected() && !disconnected.is_too_large());
-        assert_eq!(disconnected.to_string(), "disconnected: nobody is left on the other side");
-        let too_large = $error::TooLarge { len: 9, max: 8 };
-        assert!(too_large.is_too_large() && !too_large.is_disconnected());
-        assert_eq!(too_large.to_string(), concat!($too_large, ": 9 bytes, at most 8"));
-        assert_eq!($error::Corrupt.to_string(), "the segment is corrupt");
-        assert!(!$error::Corrupt.is_disconnected() && !$error::Corrupt.is_too_large());
-        let join = $error::Join(TAKEN);
-        assert!(!join.is_disconnected() && !join.is_too_large());
-        assert_eq!(join.to_string(), "an inherited handle could not join the ring in this process");
-        assert_eq!(join.source().unwrap().to_string(), TAKEN.to_string());
-        for error in [disconnected, too_large, $error::Corrupt] {
-            assert!(error.source().is_none());
-            assert_ne!(error, join);
-        }
-    }};
-    ($error:ident, $too_large:literal, $word:ident, $predicate:ident, $text:literal) => {{
-        shared!($error, $too_large);
-        let word = $error::$word;
-        assert!(word.$predicate() && !word.is_disconnected() && !word.is_too_large());
-        assert_eq!(word.to_string(), $text);
-        assert!(word.source().is_none());
-        for other in [$error::Disconnected, $error::TooLarge { len: 9, max: 8 }, $error::Corrupt, $error::Join(TAKEN)] {
-            assert!(!other.$predicate());
+    ($error:ident, $too_large:literal $(, $variant:expr, $predicate:ident, $text:expr)*) => {{
+        let errors = [
+            $error::Disconnected,
+            $error::TooLarge { len: 9, max: 8 },
+            $error::Corrupt,
+            $error::Join(TAKEN),
+            $($variant,)*
+        ];
+        let questions =
+            [$error::is_disconnected, $error::is_too_large, $error::is_corrupt, $error::is_join, $($error::$predicate,)*];
+        tells_apart(&errors, &questions.map(|question| question as fn(&$error) -> bool));
+        let words = [
+            "disconnected: nobody is left on the other side",
+            concat!($too_large, ": 9 bytes, at most 8"),
+            "the segment is corrupt",
+            "an inherited handle could not join the ring in this process",
+            $($text,)*
+        ];
+        assert_eq!(errors.map(|error| error.to_string()), words);
+        for error in errors {
+            let source = error.source().map(ToString::to_string);
+            assert_eq!(source, (error == $error::Join(TAKEN)).then(|| TAKEN.to_string()));
         }
     }};
 }
 
+const NO_SPACE: &str = "no memory for the message: 7 bytes";
+
 #[test]
 fn sending() {
-    const LARGE: &str = "message longer than the ring allows";
-    assert!(SendError::TooLarge { len: 1, max: 0 }.to_string().starts_with(LARGE));
-    shared!(SendError, "message longer than the ring allows");
-    shared!(TrySendError, "message longer than the ring allows", Full, is_full, "the ring is full");
+    shared!(SendError, "message longer than the ring allows", SendError::NoSpace { needed: 7 }, is_no_space, NO_SPACE);
+    shared!(
+        TrySendError,
+        "message longer than the ring allows",
+        TrySendError::Full,
+        is_full,
+        "the ring is full",
+        TrySendError::NoSpace { needed: 7 },
+        is_no_space,
+        NO_SPACE
+    );
     shared!(
         SendTimeoutError,
         "message longer than the ring allows",
-        Timeout,
+        SendTimeoutError::Timeout,
         is_timeout,
-        "timed out waiting for a free slot"
+        "timed out waiting for a free slot",
+        SendTimeoutError::NoSpace { needed: 7 },
+        is_no_space,
+        NO_SPACE
     );
     shared!(
         WaitAckedError,
         "message longer than the ring allows",
-        Timeout,
+        WaitAckedError::Timeout,
         is_timeout,
         "timed out waiting for acknowledgements"
     );
@@ -67,27 +85,49 @@ fn sending() {
 #[test]
 fn receiving() {
     shared!(RecvError, "message longer than the buffer");
-    shared!(TryRecvError, "message longer than the buffer", Empty, is_empty, "the ring is empty");
-    shared!(RecvTimeoutError, "message longer than the buffer", Timeout, is_timeout, "timed out waiting for a message");
+    shared!(TryRecvError, "message longer than the buffer", TryRecvError::Empty, is_empty, "the ring is empty");
+    shared!(
+        RecvTimeoutError,
+        "message longer than the buffer",
+        RecvTimeoutError::Timeout,
+        is_timeout,
+        "timed out waiting for a message"
+    );
 }
 
 #[test]
 fn sending_many() {
-    let error = SendManyError { sent: 3, error: SendError::Disconnected };
-    assert_eq!(error.to_string(), "stopped after 3 messages: disconnected: nobody is left on the other side");
-    assert_eq!(error.source().unwrap().to_string(), SendError::Disconnected.to_string());
+    use SendError::*;
+    let errors = [Disconnected, TooLarge { len: 9, max: 8 }, NoSpace { needed: 7 }, Corrupt, Join(TAKEN)]
+        .map(|error| SendManyError { sent: 3, error });
+    let questions: [fn(&SendManyError) -> bool; 5] = [
+        SendManyError::is_disconnected,
+        SendManyError::is_too_large,
+        SendManyError::is_no_space,
+        SendManyError::is_corrupt,
+        SendManyError::is_join,
+    ];
+    tells_apart(&errors, &questions);
+    for many in errors {
+        assert_eq!(many.to_string(), format!("stopped after 3 messages: {}", many.error));
+        assert_eq!(many.source().unwrap().to_string(), many.error.to_string());
+    }
 }
 
 #[test]
 fn joining() {
     let many = JoinError::TooManyParticipants { max: 64 };
     let system = JoinError::System { errno: libc::EMFILE };
-    assert!(TAKEN.is_role_taken() && !TAKEN.is_too_many_participants());
-    assert!(many.is_too_many_participants() && !many.is_role_taken());
-    for other in [JoinError::NoMembarrier, JoinError::Inherited, system] {
-        assert!(!other.is_role_taken() && !other.is_too_many_participants());
-    }
-    let said = [TAKEN, many, JoinError::NoMembarrier, JoinError::Inherited, system].map(|error| {
+    let errors = [TAKEN, many, JoinError::NoMembarrier, JoinError::Inherited, system];
+    let questions: [fn(&JoinError) -> bool; 5] = [
+        JoinError::is_role_taken,
+        JoinError::is_too_many_participants,
+        JoinError::is_no_membarrier,
+        JoinError::is_inherited,
+        JoinError::is_system,
+    ];
+    tells_apart(&errors, &questions);
+    let said = errors.map(|error| {
         assert!(error.source().is_none());
         error.to_string()
     });
@@ -149,11 +189,26 @@ fn open_errors() -> Vec<(OpenError, &'static str, io::ErrorKind)> {
 
 #[test]
 fn opening() {
+    let questions: [fn(&OpenError) -> bool; 14] = [
+        OpenError::is_invalid_name,
+        OpenError::is_invalid_input,
+        OpenError::is_not_found,
+        OpenError::is_already_exists,
+        OpenError::is_permission_denied,
+        OpenError::is_not_a_ring,
+        OpenError::is_version,
+        OpenError::is_flavour,
+        OpenError::is_message_type,
+        OpenError::is_truncated,
+        OpenError::is_corrupt,
+        OpenError::is_no_space,
+        OpenError::is_join,
+        OpenError::is_io,
+    ];
+    let errors: Vec<_> = open_errors().into_iter().map(|(error, ..)| error).collect();
+    tells_apart(&errors, &questions);
     for (error, words, kind) in open_errors() {
         assert_eq!(error.to_string(), words);
-        assert_eq!(error.is_already_exists(), matches!(error, OpenError::AlreadyExists { .. }));
-        assert_eq!(error.is_not_found(), matches!(error, OpenError::NotFound { .. }));
-        assert_eq!(error.is_no_space(), matches!(error, OpenError::NoSpace { .. }));
         let source = error.source().map(ToString::to_string);
         match &error {
             OpenError::Join(inner) => assert_eq!(source, Some(inner.to_string())),

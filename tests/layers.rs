@@ -1,6 +1,8 @@
 //! Imports only go down the layers, atomics come through one door and the system through another.
 
-use std::path::{Path, PathBuf};
+mod source;
+
+use source::{code, is_of_name};
 
 /// The layers from top to bottom. Modules of one line may import each other; a folder's files belong to it.
 const LAYERS: &[&[&str]] = &[
@@ -29,6 +31,9 @@ const LAYERS: &[&[&str]] = &[
     &["sync"],
 ];
 
+/// What only `os` may call.
+const SYSTEM: [&str; 4] = ["libc::", "rustix::", "memmap2::", "std::fs"];
+
 fn layer(module: &str) -> Result<usize, String> {
     LAYERS.iter().position(|layer| layer.contains(&module)).ok_or_else(|| format!("module {module} is in no layer"))
 }
@@ -37,7 +42,7 @@ fn layer(module: &str) -> Result<usize, String> {
 fn named(line: &str) -> Vec<&str> {
     let mut named = Vec::new();
     for (at, _) in line.match_indices("crate::") {
-        if line[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+        if line[..at].ends_with(is_of_name) {
             continue;
         }
         let path = &line[at + "crate::".len()..];
@@ -64,10 +69,28 @@ fn named(line: &str) -> Vec<&str> {
                 paths
             }
         };
-        let ident = |path: &'_ str| path.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(path.len());
+        let ident = |path: &'_ str| path.find(|c| !is_of_name(c)).unwrap_or(path.len());
         named.extend(paths.into_iter().map(str::trim).map(|path| &path[..ident(path)]).filter(|name| !name.is_empty()));
     }
     named
+}
+
+/// The code of a file that is so many folders below the root, in one line, with every path up to the root as one from there.
+///
+/// Each module that stands in the file is a step more. (Where it ends, its indentation says.)
+fn rooted(depth: usize, source: &str) -> String {
+    let mut within = Vec::new();
+    let mut lines = Vec::new();
+    for line in code(source) {
+        let indent = line.len() - line.trim_start().len();
+        if !line.trim().is_empty() && line.trim() != "}" {
+            within.retain(|&outer| outer < indent);
+        }
+        lines.push(line.replace(&"super::".repeat(depth + 1 + within.len()), "crate::"));
+        let is_module = line.split_whitespace().any(|word| word == "mod") && line.ends_with('{');
+        within.extend(is_module.then_some(indent));
+    }
+    lines.join(" ")
 }
 
 /// What is wrong with the source of one file of a module, `depth` folders below the root.
@@ -78,12 +101,7 @@ fn faults(module: &str, depth: usize, source: &str) -> Vec<String> {
         Err(fault) => return vec![fault],
     };
     // An import may be broken over lines; it ends with a semicolon. Comments import nothing.
-    let code = source.lines().map(|line| line.split("//").next().unwrap_or(""));
-    // From a file, so many steps up are the root. (What is indented may stand in a module within the file.)
-    let root = "super::".repeat(depth + 1);
-    let code: Vec<_> =
-        code.map(|line| if line.starts_with(' ') { line.to_owned() } else { line.replace(&root, "crate::") }).collect();
-    for statement in code.join(" ").split(';') {
+    for statement in rooted(depth, source).split(';') {
         for name in named(statement) {
             // Macros and constants of the root are not modules.
             let is_module = name.starts_with(|first: char| first.is_lowercase());
@@ -96,36 +114,22 @@ fn faults(module: &str, depth: usize, source: &str) -> Vec<String> {
         if module != "sync" && statement.contains("sync::atomic") {
             faults.push(format!("{module} goes round sync to atomics"));
         }
-        if module != "os" && (statement.contains("libc::") || statement.contains("rustix::")) {
+        if module != "os" && SYSTEM.iter().any(|of_system| statement.contains(of_system)) {
             faults.push(format!("{module} goes round os to the system"));
         }
     }
     faults
 }
 
-fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
-        match entry.path() {
-            path if path.is_dir() => sources(&path, into),
-            path if path.extension().is_some_and(|extension| extension == "rs") => into.push(path),
-            _ => {}
-        }
-    }
-}
-
 #[test]
 fn imports_go_down() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&src, &mut files);
-    assert!(files.len() > 20, "the sources are where they were");
     let mut found = Vec::new();
-    for file in files {
-        let path = file.strip_prefix(&src).unwrap();
+    for (path, source) in source::files() {
         let first = path.components().next().unwrap().as_os_str().to_str().unwrap();
         let module = first.trim_end_matches(".rs");
-        let depth = path.components().count() - 1;
-        let faults = faults(module, depth, &std::fs::read_to_string(&file).unwrap());
+        // A `mod.rs` is its folder.
+        let depth = path.components().count() - 1 - usize::from(path.ends_with("mod.rs"));
+        let faults = faults(module, depth, &source);
         found.extend(faults.into_iter().map(|fault| format!("{}: {fault}", path.display())));
     }
     assert!(found.is_empty(), "{found:#?}");
@@ -147,6 +151,17 @@ fn the_check_can_fail() {
         ("wait", "use std::sync::atomic::AtomicU32;", "wait goes round sync to atomics"),
         ("segment", "let pid = unsafe { libc::getpid() };", "segment goes round os to the system"),
         ("attachment", "use rustix::fs::open;", "attachment goes round os to the system"),
+        ("segment", "use memmap2::MmapRaw;", "segment goes round os to the system"),
+        ("list", "for entry in std::fs::read_dir(DIRECTORY) {}", "list goes round os to the system"),
+        ("error", "macro_rules! f {\n    () => {\n        $crate::spsc::g()\n    };\n}", "error climbs to spsc"),
+        ("wait", "mod tests {\n    use super::super::segment::Segment;\n}", "wait climbs to segment"),
+        (
+            "wait",
+            "pub mod a {\n    mod b {\n        use super::super::super::list::f;\n    }\n}",
+            "wait climbs to list",
+        ),
+        ("wait", "mod a {\n    fn f() {}\n}\n\nuse super::segment::Segment;", "wait climbs to segment"),
+        ("wait", "fn f() {\n    super::segment::g()\n}", "wait climbs to segment"),
     ];
     for (module, source, fault) in climbing {
         assert_eq!(faults(module, 0, source), [fault], "{source}");
@@ -158,6 +173,9 @@ fn the_check_can_fail() {
         ("wait", "/// See [`crate::mpmc`]. // use crate::open;"),
         ("os", "let pid = unsafe { libc::getpid() };"),
         ("sync", "pub use core::sync::atomic::fence;"),
+        ("wait", "mod tests {\n    use super::list;\n    use super::super::list;\n}"),
+        ("wait", "mod tests {\n    mod more {\n        fn f() {}\n    }\n\n    use super::super::list;\n}"),
+        ("sync", "macro_rules! f {\n    () => {\n        $crate::sync::g($crate::MOST)\n    };\n}"),
     ];
     for (module, source) in fine {
         assert!(faults(module, 1, source).is_empty(), "{source}");

@@ -1,5 +1,7 @@
 //! Messages from some threads to others, and the time that takes: what both benches are made of.
 
+pub mod peers;
+
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Throughput};
 use std::hint::black_box;
@@ -25,6 +27,14 @@ impl Verbs {
         match self {
             Self::Single => "single",
             Self::Batch => "batch",
+        }
+    }
+
+    /// The name of somebody who has no batches.
+    pub fn of_single(self, name: &str) -> String {
+        match self {
+            Self::Single => name.to_owned(),
+            Self::Batch => format!("{name} (one by one)"),
         }
     }
 }

@@ -29,7 +29,9 @@ frames [--input FILE.y4m | --input - | --size WIDTHxHEIGHT] [--frames N] [--rece
   --size WxH         the size of the test picture, 16x16 to 16384x16384 [1920x1080]
   --frames N         stop after so many frames, 1 and up [1000, or all of the input]
   --receivers N      1 to 16 processes, each frame to one of them; one uses an spsc ring, more an mpmc ring [1]
-  --png FILE         where the last frame goes [frames.png]";
+  --png FILE         where the last frame goes [frames.png]
+
+A real video: ffmpeg -i x.mp4 -f yuv4mpegpipe - | cargo run --release --example frames -- --input -";
 
 #[derive(Clone, Debug)]
 pub struct Args {

@@ -146,6 +146,18 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.lend(message::size_with::<M>(len), Until::timeout(timeout))?)
     }
 
+    /// A free slot, to be filled in place. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_deadline(&self, len: usize, deadline: Instant) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Deadline(deadline))?)
+    }
+
     /// A free slot for a sized message, to be filled in place. What it holds before is left over or zero. Blocks while the
     /// ring is full.
     ///
@@ -171,6 +183,18 @@ impl<M: Message + ?Sized> Sender<M> {
         M: Sized,
     {
         Ok(self.lend(Some(size_of::<M>()), Until::Now)?)
+    }
+
+    /// A free slot for a sized message, to be filled in place. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_uninit_timeout(&self, timeout: Duration) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::timeout(timeout))?)
     }
 
     /// Blocks until every message that this very handle sent is acknowledged; for ever if `timeout` is `None`.
@@ -366,6 +390,15 @@ where
     /// As for [`send_timeout`](Self::send_timeout).
     pub fn send_parts_timeout(&self, parts: &[&[T]], timeout: Duration) -> Result<(), SendTimeoutError> {
         Ok(self.put_parts(parts, Until::timeout(timeout))?)
+    }
+
+    /// Sends one message that is put together from `parts`. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_parts_deadline(&self, parts: &[&[T]], deadline: Instant) -> Result<(), SendTimeoutError> {
+        Ok(self.put_parts(parts, Until::Deadline(deadline))?)
     }
 
     fn put_parts(&self, parts: &[&[T]], until: Until) -> Result<(), Stop> {

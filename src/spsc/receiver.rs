@@ -91,6 +91,18 @@ impl<M: Message + ?Sized> Receiver<M> {
         Ok(self.pull(Until::Now)?)
     }
 
+    /// The next message by value, acknowledged at once. Blocks while the ring is empty, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_copy_timeout(&mut self, timeout: Duration) -> Result<M, RecvTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::timeout(timeout))?)
+    }
+
     /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
     /// empty.
     ///
@@ -112,6 +124,15 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// [`Empty`](TryRecvError::Empty), and as for [`recv_into`](Self::recv_into).
     pub fn try_recv_into(&mut self, buffer: &mut M) -> Result<usize, TryRecvError> {
         Ok(received::copy_out(self.get(Until::Now)?, buffer)?)
+    }
+
+    /// Copies the next message into `buffer`: as [`recv_into`](Self::recv_into), but blocks for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](RecvTimeoutError::Timeout), and as for [`recv_into`](Self::recv_into).
+    pub fn recv_into_timeout(&mut self, buffer: &mut M, timeout: Duration) -> Result<usize, RecvTimeoutError> {
+        Ok(received::copy_out(self.get(Until::timeout(timeout))?, buffer)?)
     }
 
     /// The next messages, up to `max` (at least 1) of them: as many as are waiting. Blocks while there is none. They are
@@ -142,6 +163,15 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// As for [`recv_timeout`](Self::recv_timeout).
     pub fn recv_many_timeout(&mut self, max: usize, timeout: Duration) -> Result<Batch<'_, M>, RecvTimeoutError> {
         Ok(self.get_many(max, Until::timeout(timeout))?)
+    }
+
+    /// The next messages, up to `max` (at least 1) of them. Blocks while there is none, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_many_deadline(&mut self, max: usize, deadline: Instant) -> Result<Batch<'_, M>, RecvTimeoutError> {
+        Ok(self.get_many(max, Until::Deadline(deadline))?)
     }
 
     /// Messages until the end of the stream, each without a borrow of the receiver. Blocks for each; ends with the first

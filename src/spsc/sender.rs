@@ -200,6 +200,18 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.lend(message::size_with::<M>(len), Until::timeout(timeout))?)
     }
 
+    /// The next slot, to be filled in place. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_deadline(&mut self, len: usize, deadline: Instant) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: KnownLayout<PointerMetadata = usize>,
+    {
+        Ok(self.lend(message::size_with::<M>(len), Until::Deadline(deadline))?)
+    }
+
     /// The next slot for a sized message, to be filled in place. What it holds before is left over or zero. Blocks while
     /// the ring is full.
     ///
@@ -225,6 +237,18 @@ impl<M: Message + ?Sized> Sender<M> {
         M: Sized,
     {
         Ok(self.lend(Some(size_of::<M>()), Until::Now)?)
+    }
+
+    /// The next slot for a sized message, to be filled in place. Blocks while the ring is full, for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_uninit_timeout(&mut self, timeout: Duration) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::timeout(timeout))?)
     }
 
     /// Blocks until every message sent so far is acknowledged; for ever if `timeout` is `None`.
@@ -452,6 +476,15 @@ where
     /// As for [`send_timeout`](Self::send_timeout).
     pub fn send_parts_timeout(&mut self, parts: &[&[T]], timeout: Duration) -> Result<(), SendTimeoutError> {
         Ok(self.put_parts(parts, Until::timeout(timeout))?)
+    }
+
+    /// Sends one message that is put together from `parts`. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn send_parts_deadline(&mut self, parts: &[&[T]], deadline: Instant) -> Result<(), SendTimeoutError> {
+        Ok(self.put_parts(parts, Until::Deadline(deadline))?)
     }
 
     fn put_parts(&mut self, parts: &[&[T]], until: Until) -> Result<(), Stop> {

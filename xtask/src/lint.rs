@@ -8,10 +8,11 @@ pub fn run() -> Result<bool, String> {
     let model = ["--package", "ringmail-loom-tests", "--all-targets", "--target-dir", &loom, "--", "-D", "warnings"];
     let instrumented = target("torture");
     let torture = ["--package", "ringmail-torture", "--features", "instrumented", "--target-dir", &instrumented];
-    let python = target("python");
     let apart = |args: &[&str], manifest: &str, rest: &[&str]| {
         let mut command = cargo(&[args, &["--manifest-path", manifest], rest].concat());
-        command.env("CARGO_TARGET_DIR", &python);
+        command.env("CARGO_TARGET_DIR", target(manifest.split('/').next().unwrap_or(manifest)));
+        // Nothing is linked, so nothing need be there. (Else the fuzzer's own library is built, by a compiler of C++.)
+        command.env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a");
         command
     };
     let mut commands = Vec::from([
@@ -21,7 +22,8 @@ pub fn run() -> Result<bool, String> {
         cargo_with("RUSTFLAGS", "--cfg loom", &[&["clippy"], &model[..]].concat()),
         cargo_with("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--features", FEATURES]),
     ]);
-    for manifest in ["python/Cargo.toml", "python/interchange/Cargo.toml"] {
+    // Workspaces of their own.
+    for manifest in ["python/Cargo.toml", "python/interchange/Cargo.toml", "fuzz/Cargo.toml"] {
         commands.push(apart(&["fmt"], manifest, &["--check"]));
         commands.push(apart(&["clippy"], manifest, &["--", "-D", "warnings"]));
     }

@@ -187,7 +187,7 @@ fn asan(tally: &mut Tally) -> Outcome {
 fn msrv(_: &mut Tally) -> Outcome {
     match toolchain(env!("CARGO_PKG_RUST_VERSION")) {
         Ok(oldest) => {
-            let args = ["check", "--package", "ringmail", "--features", "value", "--target-dir", &target("msrv")];
+            let args = ["check", "--package", "ringmail", "--features", FEATURES, "--target-dir", &target("msrv")];
             verdict(run_plainly(of(&oldest, "cargo", &args)))
         }
         Err(missing) => Outcome::Skipped(missing),

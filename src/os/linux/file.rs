@@ -9,6 +9,9 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+/// A segment, or some other file, as this process has it in memory.
+pub type Mapping = MmapRaw;
+
 /// Where named segments live.
 const DIRECTORY: &str = "/dev/shm";
 
@@ -210,7 +213,7 @@ pub fn write_start(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Maps the whole file, shared. Of what lies behind `dense_len` nothing goes into a core dump: a dump would touch it all.
-pub fn map(fd: BorrowedFd<'_>, len: u64, dense_len: u64) -> io::Result<MmapRaw> {
+pub fn map(fd: BorrowedFd<'_>, len: u64, dense_len: u64) -> io::Result<Mapping> {
     let len = usize::try_from(len).map_err(|_| io::ErrorKind::OutOfMemory)?;
     let map = MmapOptions::new().len(len).map_raw(fd.as_fd().as_raw_fd())?;
     let dense = (dense_len as usize).next_multiple_of(rustix::param::page_size());
@@ -222,13 +225,13 @@ pub fn map(fd: BorrowedFd<'_>, len: u64, dense_len: u64) -> io::Result<MmapRaw> 
 }
 
 /// Touches every page of a range of a mapping, so that nobody stumbles over them one by one later.
-pub fn populate(map: &MmapRaw, offset: u64, len: u64) {
+pub fn populate(map: &Mapping, offset: u64, len: u64) {
     // Only advice: where the kernel does not know it, pages come as they are touched.
     let _ = map.advise_range(Advice::PopulateWrite, offset as usize, len as usize);
 }
 
 /// Writes everything to the disk that the file is on, if it is on one.
-pub fn sync(map: &MmapRaw, fd: BorrowedFd<'_>) -> io::Result<()> {
+pub fn sync(map: &Mapping, fd: BorrowedFd<'_>) -> io::Result<()> {
     map.flush()?;
     Ok(fs::fdatasync(fd)?)
 }
