@@ -9,6 +9,7 @@ pub fn run(args: &[&str]) -> Result<bool, String> {
         [] => Ok(in_process(&[]) & compare(&[])),
         ["in-process", rest @ ..] => Ok(in_process(rest)),
         ["compare", rest @ ..] => Ok(compare(rest)),
+        ["instructions", rest @ ..] => Ok(instructions(rest)),
         [other, ..] => Err(format!("no such kind of benchmark: {other}")),
     }
 }
@@ -35,4 +36,14 @@ fn compare(rest: &[&str]) -> bool {
     let program = ["run", "--release", "--package", "ringmail-compare", "--features", "peers", "--"];
     let to = if rest.contains(&"--csv") || rest.contains(&"--list") { vec![] } else { vec!["--csv", &samples] };
     run_plainly(cargo(&[&program[..], &to, rest].concat()))
+}
+
+/// The page with the counts of instructions.
+const COUNTS: &str = "docs/hot-path.md";
+
+/// How many instructions a message takes, beside every peer: into the page, unless something else is asked for.
+fn instructions(rest: &[&str]) -> bool {
+    let program = ["run", "--release", "--package", "ringmail-instructions", "--features", "peers", "--"];
+    let args = if rest.is_empty() { &["--page", COUNTS] } else { rest };
+    run_plainly(cargo(&[&program[..], args].concat()))
 }

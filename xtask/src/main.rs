@@ -23,6 +23,7 @@ usage: cargo xtask <command>
   bench                      every benchmark
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
   bench compare [ARG]...     those between processes and against other crates; arguments go to the harness
+  bench instructions [ARG].. how many instructions a message takes, into docs/hot-path.md; --listing CASE prints which
   plot [SAMPLES]             the pictures (docs/pictures) and the README's table, from what bench compare left
   torture [OPTION]...        processes killed, stopped and forked by chance; --minutes N, --sends N, --kills N, --stops N, --seed S
   torture sweep [SCENE]...   one process killed at every access to shared memory, scene by scene

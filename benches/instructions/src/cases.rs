@@ -1,16 +1,20 @@
 //! What is counted, and how many instructions it may take.
 
-use crossbeam_queue::ArrayQueue;
-use ringmail::{Options, mpmc, spsc};
+mod others;
+mod ours;
+#[cfg(feature = "peers")]
+mod peers;
+
+use ringmail::Options;
 use std::hint::black_box;
-use std::sync::Arc;
+use std::io;
 
 /// The compiler that the bounds are of, in a plain release build, as most programs are: with link-time optimisation a small function that
 /// is not inlined into them, and then called for each message, would go unnoticed. They are this program's own output under it.
 pub const COMPILER: &str = "1.95.0";
 
-/// Slots of every ring. What is done once in 64 positions comes out even.
-pub const CAPACITY: usize = 64;
+/// Slots of every ring.
+pub const CAPACITY: usize = 128;
 /// Messages of a run.
 const RUN: usize = 32;
 
@@ -24,6 +28,31 @@ pub struct Case {
     pub make: fn() -> Pass,
 }
 
+/// Those that need the feature `peers`.
+#[cfg(not(feature = "peers"))]
+const PEERS: &[Case] = &[];
+#[cfg(feature = "peers")]
+use peers::PEERS;
+
+/// All cases. *Apart*: a whole ring is sent in one loop and received in another. *Together*: received as soon as it is sent. *In turns*: 32 are
+/// sent, one by one, then received, one by one. *In runs*: 32 are sent by one call and received by another.
+///
+/// The ends are variables of the loop, as in most programs, but for *in memory*, where somebody has their address.
+pub fn all() -> impl Iterator<Item = &'static Case> {
+    ours::CASES.iter().chain(others::CASES).chain(PEERS)
+}
+
+/// A name with one space where it has several.
+pub fn squeezed(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The case of that name.
+pub fn named(name: &str) -> io::Result<&'static Case> {
+    let is_it = |case: &&Case| squeezed(case.name) == squeezed(name);
+    all().find(is_it).ok_or_else(|| io::Error::other(format!("no such case: {name}")))
+}
+
 const fn ours(name: &'static str, bound: f64, make: fn() -> Pass) -> Case {
     Case { name, bound: Some(bound), make }
 }
@@ -32,35 +61,12 @@ const fn others(name: &'static str, make: fn() -> Pass) -> Case {
     Case { name, bound: None, make }
 }
 
-/// *One by one*: received as soon as it is sent. *In turns*: 32 are sent, one by one, then received, one by one. *In runs*:
-/// 32 are sent by one call and received by another.
-pub const CASES: &[Case] = &[
-    ours("spsc     8 B, one by one", 88.3, spsc_singles::<1, 1>),
-    ours("spsc     8 B, in turns", 66.5, spsc_singles::<1, RUN>),
-    ours("spsc     8 B, by value", 78.3, spsc_values),
-    ours("spsc     8 B, in runs", 13.5, spsc_runs),
-    ours("spsc    64 B, one by one", 92.4, spsc_singles::<8, 1>),
-    ours("spsc  [u8; 8], in place", 120.4, spsc_bytes),
-    ours("mpmc     8 B, one by one", 118.7, mpmc_singles::<1, 1>),
-    ours("mpmc     8 B, in turns", 120.0, mpmc_singles::<1, RUN>),
-    ours("mpmc     8 B, in runs", 130.2, mpmc_runs),
-    ours("mpmc    64 B, one by one", 124.8, mpmc_singles::<8, 1>),
-    ours("mpmc  [u8; 8], in place", 161.8, mpmc_bytes),
-    others("rtrb     8 B, one by one", rtrb_singles::<1, 1>),
-    others("rtrb     8 B, in turns", rtrb_singles::<1, RUN>),
-    others("rtrb     8 B, in runs", rtrb_runs),
-    others("rtrb    64 B, one by one", rtrb_singles::<8, 1>),
-    others("ArrayQueue  8 B, one by one", array_queue_singles::<1, 1>),
-    others("ArrayQueue  8 B, in turns", array_queue_singles::<1, RUN>),
-    others("ArrayQueue 64 B, one by one", array_queue_singles::<8, 1>),
-];
-
 fn options() -> Options {
     Options::new().capacity(CAPACITY).max_len(16)
 }
 
-/// Sends `TURN` messages one by one, then receives as many.
-fn turns<const TURN: usize>(mut send: impl FnMut(u64) + 'static, mut receive: impl FnMut() + 'static) -> Pass {
+/// Sends `TURN` messages one by one, then receives as many; each end in a closure, and so in memory.
+fn in_memory<const TURN: usize>(mut send: impl FnMut(u64) + 'static, mut receive: impl FnMut() + 'static) -> Pass {
     Box::new(move |count| {
         for _ in 0..count / TURN {
             (0..TURN as u64).for_each(&mut send);
@@ -69,101 +75,108 @@ fn turns<const TURN: usize>(mut send: impl FnMut(u64) + 'static, mut receive: im
     })
 }
 
-fn spsc_singles<const N: usize, const TURN: usize>() -> Pass {
-    let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
-    turns::<TURN>(
-        move |number| tx.try_send(&[number; N]).expect("room"),
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
+/// Loops that have the ends as variables of their own. (A type and not a value: so each case compiles one way only, and has its verbs to
+/// itself, which the compiler then puts into the loop as it does where a program has one loop.)
+trait Loops {
+    /// A pass that sends, and receives what was sent.
+    fn pass<T: 'static, R: 'static>(
+        ends: (T, R),
+        send: impl Fn(&mut T, u64) + Copy + 'static,
+        receive: impl Fn(&mut R) -> u64 + Copy + 'static,
+    ) -> Pass;
 }
 
-fn spsc_values() -> Pass {
-    let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
-    turns::<1>(
-        move |number| tx.try_send(&number).expect("room"),
-        move || _ = black_box(rx.try_recv_copy().expect("a message")),
-    )
+/// Each message is received at once.
+struct Together;
+
+impl Loops for Together {
+    fn pass<T: 'static, R: 'static>(
+        ends: (T, R),
+        send: impl Fn(&mut T, u64) + Copy + 'static,
+        receive: impl Fn(&mut R) -> u64 + Copy + 'static,
+    ) -> Pass {
+        let mut ends = Some(ends);
+        Box::new(move |count| {
+            let (mut tx, mut rx) = ends.take().expect("nobody else has them");
+            let mut sum = 0_u64;
+            for number in 0..count as u64 {
+                send(&mut tx, number);
+                sum = sum.wrapping_add(receive(&mut rx));
+            }
+            black_box(sum);
+            ends = Some((tx, rx));
+        })
+    }
 }
 
-fn spsc_runs() -> Pass {
-    let (mut tx, mut rx) = spsc::channel::<u64>(&options()).expect("ring");
-    Box::new(move |count| {
-        for _ in 0..count / RUN {
-            tx.send_slice(black_box(&[0; RUN])).expect("room");
-            rx.try_recv_many(RUN).expect("messages").iter().for_each(|message| _ = black_box(message));
-        }
-    })
+/// Up to a whole ring is sent in a loop that has the sender alone, then as many are received in another: as where each is in a process of
+/// its own.
+struct Apart;
+
+impl Loops for Apart {
+    fn pass<T: 'static, R: 'static>(
+        (tx, rx): (T, R),
+        send: impl Fn(&mut T, u64) + Copy + 'static,
+        receive: impl Fn(&mut R) -> u64 + Copy + 'static,
+    ) -> Pass {
+        let (mut tx, mut rx) = (Some(tx), Some(rx));
+        Box::new(move |count| {
+            for start in (0..count).step_by(CAPACITY) {
+                let part = (count - start).min(CAPACITY);
+                send_all(&mut tx, send, part);
+                receive_all(&mut rx, receive, part);
+            }
+        })
+    }
 }
 
-fn spsc_bytes() -> Pass {
-    let (mut tx, mut rx) = spsc::channel::<[u8]>(&options()).expect("ring");
-    turns::<1>(
-        move |number| {
-            let mut loan = tx.try_loan(8).expect("room");
-            loan.copy_from_slice(&number.to_ne_bytes());
-            loan.commit().expect("an open ring");
-        },
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
+#[inline(never)]
+fn send_all<T>(end: &mut Option<T>, send: impl Fn(&mut T, u64), count: usize) {
+    let mut tx = end.take().expect("nobody else has it");
+    for number in 0..count as u64 {
+        send(&mut tx, number);
+    }
+    *end = Some(tx);
 }
 
-fn mpmc_singles<const N: usize, const TURN: usize>() -> Pass {
-    let (tx, rx) = mpmc::channel(&options()).expect("ring");
-    turns::<TURN>(
-        move |number| tx.try_send(&[number; N]).expect("room"),
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
+#[inline(never)]
+fn receive_all<R>(end: &mut Option<R>, receive: impl Fn(&mut R) -> u64, count: usize) {
+    let mut rx = end.take().expect("nobody else has it");
+    let mut sum = 0_u64;
+    for _ in 0..count {
+        sum = sum.wrapping_add(receive(&mut rx));
+    }
+    black_box(sum);
+    *end = Some(rx);
 }
 
-fn mpmc_runs() -> Pass {
-    let (tx, rx) = mpmc::channel::<u64>(&options()).expect("ring");
-    Box::new(move |count| {
-        for _ in 0..count / RUN {
-            tx.send_many(black_box(&[0; RUN])).expect("room");
-            rx.try_recv_many(RUN).expect("messages").iter().for_each(|message| _ = black_box(message));
-        }
-    })
+/// A message.
+trait Words: ringmail::Message + Copy + std::fmt::Debug + Send + Sync {
+    fn numbered(number: u64) -> Self;
+    /// What a receiver does with it: one word is added up, which no memory takes part in; of a longer one all is looked at.
+    fn look(&self) -> u64;
 }
 
-fn mpmc_bytes() -> Pass {
-    let (tx, rx) = mpmc::channel::<[u8]>(&options()).expect("ring");
-    turns::<1>(
-        move |number| {
-            let mut loan = tx.try_loan(8).expect("room");
-            loan.copy_from_slice(&number.to_ne_bytes());
-            loan.commit().expect("an open ring");
-        },
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
+impl Words for u64 {
+    #[inline(always)]
+    fn numbered(number: u64) -> Self {
+        number
+    }
+
+    #[inline(always)]
+    fn look(&self) -> u64 {
+        *self
+    }
 }
 
-fn rtrb_singles<const N: usize, const TURN: usize>() -> Pass {
-    let (mut tx, mut rx) = rtrb::RingBuffer::new(CAPACITY);
-    turns::<TURN>(
-        move |number| tx.push([number; N]).expect("room"),
-        move || _ = black_box(&rx.pop().expect("a message")),
-    )
-}
+impl Words for [u64; 8] {
+    #[inline(always)]
+    fn numbered(number: u64) -> Self {
+        [number; 8]
+    }
 
-fn rtrb_runs() -> Pass {
-    let (mut tx, mut rx) = rtrb::RingBuffer::<u64>::new(CAPACITY);
-    Box::new(move |count| {
-        for _ in 0..count / RUN {
-            let chunk = tx.write_chunk_uninit(RUN).expect("room");
-            chunk.fill_from_iter(black_box(&[0; RUN]).iter().copied());
-            let chunk = rx.read_chunk(RUN).expect("messages");
-            let (first, second) = chunk.as_slices();
-            first.iter().chain(second).for_each(|message| _ = black_box(message));
-            chunk.commit_all();
-        }
-    })
-}
-
-fn array_queue_singles<const N: usize, const TURN: usize>() -> Pass {
-    let tx = Arc::new(ArrayQueue::new(CAPACITY));
-    let rx = Arc::clone(&tx);
-    turns::<TURN>(
-        move |number| tx.push([number; N]).expect("room"),
-        move || _ = black_box(&rx.pop().expect("a message")),
-    )
+    #[inline(always)]
+    fn look(&self) -> u64 {
+        black_box(self)[0]
+    }
 }

@@ -2,9 +2,13 @@
 //! one, and no more than a bound. It says nothing about time: a locked instruction counts as one.
 //!
 //! Run by `cargo xtask test instructions`. Ends with 0 if every bound is kept, 1 if not, 77 if nothing can be counted here.
+//! `--page` writes the counts into a page (`docs/hot-path.md`) and judges nothing; `--listing` says what a case executes, instruction by
+//! instruction, with the help of `objdump`; `--run` executes one without counting, for another tool that counts.
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 mod cases;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod listing;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 mod step;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
@@ -17,12 +21,29 @@ const SKIPPED: u8 = 77;
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 fn main() -> ExitCode {
-    match table::print() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        [] => match table::print() {
+            Ok(true) => return ExitCode::SUCCESS,
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => {
+                println!("skipped: no process can be stepped through here: {error}");
+                return ExitCode::from(SKIPPED);
+            }
+        },
+        ["--page", page] => table::write_into(page),
+        ["--listing", case] => listing::print(case),
+        ["--run", case, messages] => table::run(case, messages),
+        _ => Err(std::io::Error::other(
+            "usage: ringmail-instructions [--page PAGE | --listing CASE | --run CASE MESSAGES]",
+        )),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            println!("skipped: no process can be stepped through here: {error}");
-            ExitCode::from(SKIPPED)
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
 }

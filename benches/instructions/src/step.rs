@@ -21,14 +21,25 @@ pub struct Count {
 
 /// Counts what `work` executes, given what `prepare` returns: in a child of its own, where it may leave what it likes.
 pub fn count<T>(prepare: impl FnOnce() -> T, work: impl FnOnce(&mut T)) -> io::Result<Count> {
-    let own = own_code()?;
+    let mut count = Count::default();
+    trace(prepare, work, |at| *(if at.is_some() { &mut count.own } else { &mut count.elsewhere }) += 1)?;
+    Ok(count)
+}
+
+/// As [`count`], and says of each instruction where in this program it is, as its disassembly has it, or that it is in a library.
+pub fn trace<T>(
+    prepare: impl FnOnce() -> T,
+    work: impl FnOnce(&mut T),
+    mut each: impl FnMut(Option<usize>),
+) -> io::Result<()> {
+    let (base, own) = own_code()?;
     stay_here();
     // SAFETY: nobody else runs in this process, but for a test's harness that waits; so no lock is held.
     #[expect(clippy::disallowed_methods, reason = "that is for the library")]
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => play_child(prepare, work),
-        pid => lead(&Child(pid), &own),
+        pid => lead(&Child(pid), |at| each(own.contains(&at).then(|| at - base))),
     }
 }
 
@@ -121,7 +132,7 @@ impl Drop for Child {
     }
 }
 
-fn lead(child: &Child, own: &Range<usize>) -> io::Result<Count> {
+fn lead(child: &Child, mut each: impl FnMut(usize)) -> io::Result<()> {
     while child.stop()? != libc::SIGSTOP {
         child.resume(libc::PTRACE_CONT)?;
     }
@@ -132,28 +143,30 @@ fn lead(child: &Child, own: &Range<usize>) -> io::Result<Count> {
     while child.at() != marker {
         child.step()?;
     }
-    let mut count = Count::default();
     let mut at = marker;
     loop {
-        let here = if own.contains(&at) { &mut count.own } else { &mut count.elsewhere };
-        *here += 1;
+        each(at);
         child.step()?;
         at = child.at();
         if at == marker {
-            return Ok(count);
+            return Ok(());
         }
     }
 }
 
-/// The addresses of this program's code, the same in a forked child.
-fn own_code() -> io::Result<Range<usize>> {
+/// Where this program was loaded, and the addresses of its code: the same in a forked child.
+fn own_code() -> io::Result<(usize, Range<usize>)> {
     let inside = mark as *const () as usize;
     let maps = std::fs::read_to_string("/proc/self/maps")?;
     let range = |line: &str| {
         let (start, end) = line.split_once(' ')?.0.split_once('-')?;
         Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
     };
-    maps.lines().filter_map(range).find(|range| range.contains(&inside)).ok_or_else(|| io::ErrorKind::NotFound.into())
+    let program = std::env::current_exe()?;
+    let own = maps.lines().filter(|line| line.ends_with(&*program.to_string_lossy())).filter_map(range);
+    let base = own.map(|range| range.start).min();
+    let code = maps.lines().filter_map(range).find(|range| range.contains(&inside));
+    base.zip(code).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Keeps this process and its children on one core. They take turns anyway, and waking each other from one core to another
