@@ -146,6 +146,12 @@ impl<S: Shared> Producer<S> {
         Some(self.ring.index(self.at.tail))
     }
 
+    /// The slot for the next message, if it is known to be free without a look at the shared head.
+    #[inline]
+    pub fn claim_known(&self) -> Option<usize> {
+        (self.at.tail != self.at.limit).then(|| self.ring.index(self.at.tail))
+    }
+
     /// How many messages fit now, looking at the shared head only if fewer than `wanted` are known to.
     #[inline]
     pub fn room(&mut self, wanted: u64) -> u64 {

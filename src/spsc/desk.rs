@@ -90,15 +90,24 @@ impl Desk {
     ///
     /// It is never noted as handed out: should the process die in the middle, nobody has seen it.
     #[inline(always)]
-    pub(super) fn pass<T>(&mut self, read: impl FnOnce(&Slots, usize) -> T) -> Option<T> {
+    pub(super) fn pass<T>(&mut self, read: impl Fn(&Slots, usize) -> T) -> Option<T> {
         if !self.pass.is_good() {
             return None;
         }
-        let index = self.consumer.peek_known().or_else(|| self.look())?;
+        // Two ways to the end: as in `Sender::put`.
+        if let Some(index) = self.consumer.peek_known() {
+            return Some(self.pass_by(index, read));
+        }
+        let index = self.look()?;
+        Some(self.pass_by(index, read))
+    }
+
+    #[inline(always)]
+    fn pass_by<T>(&mut self, index: usize, read: impl Fn(&Slots, usize) -> T) -> T {
         let value = read(self.consumer.shared(), index);
         self.consumer.pass();
         self.back.end.freed(self.slots());
-        Some(value)
+        value
     }
 
     /// Looks at the shared tail for a message that comes in order.

@@ -300,7 +300,19 @@ impl<M: Message + ?Sized> Sender<M> {
         if !self.slots().fits_in_slot(message) {
             return self.put_long(message, until);
         }
+        // What is usual has a way of its own to the end. Where both met before it, numbers would change registers there for each message.
+        if self.pass.is_good()
+            && let Some(index) = self.producer.claim_known()
+        {
+            return self.put_into(index, message);
+        }
         let index = self.claim(until)?;
+        self.put_into(index, message)
+    }
+
+    /// Sends a message that fits into the claimed slot.
+    #[inline(always)]
+    fn put_into(&mut self, index: usize, message: &M) -> Result<(), Stop> {
         let position = self.producer.tail();
         if mutant(Mutant::PublishFirst) {
             self.producer.commit_one(position);
