@@ -1,12 +1,17 @@
-//! The table of the README: every case that is told there, Ringmail beside the best of its peers, losses beside wins.
+//! The tables of the README: the cases that are told there, Ringmail beside the best of its peers, and every case in which it is behind.
 //!
-//! It stands between two marks, and what stands there is replaced: no figure is typed by hand.
+//! They stand between two marks, and what stands there is replaced: no figure is typed by hand.
 
-use crate::samples::{Advantage, Kind, Name, Samples};
+use crate::marks::Marks;
+use crate::origin;
+use crate::race::{self, Rival};
+use crate::reasons::reason;
+use crate::samples::{Name, Regime, Samples};
 use std::fmt::Write;
 
-const BEGIN: &str = "<!-- figures: written by cargo xtask plot -->";
-const END: &str = "<!-- end of figures -->";
+/// Where the tables stand.
+pub const MARKS: Marks =
+    Marks { begin: "<!-- figures: written by cargo xtask plot -->", end: "<!-- end of figures -->" };
 
 /// A line of the table: what it is called, the case, and which of our contestants stands for us.
 struct Row {
@@ -45,72 +50,118 @@ const ROWS: &[Row] = &[
     row("memory, 64 x 64 KiB, just made", "memory-long-new", "ringmail spsc"),
 ];
 
-/// The table, with what it was taken with.
-pub fn table(samples: &Samples) -> String {
-    let regime = samples.regime();
+/// Both tables, with what they were taken with.
+pub fn tables(samples: &Samples) -> String {
+    let usual = samples.regime();
     let mut text = String::from(
-        "| | Ringmail | best between processes | ahead by | best between threads | ahead by |\n|---|---|---|---|---|---|\n",
+        "| | Ringmail | best between processes | ratio | best between threads | ratio |\n|---|---|---|---|---|---|\n",
     );
-    for row in ROWS {
-        let ours = (row.ours, false);
-        let (Some(figure), Some((unit, _))) = (samples.median(row.case, regime, ours), samples.unit(row.case)) else {
-            continue;
-        };
-        write!(text, "| {} | {} {} |", row.about, number(figure), spelled(unit)).expect("a string takes it");
+    let told = |row: &&Row| samples.median(row.case, samples.regime_of(row.case), (row.ours, false)).is_some();
+    let rows: Vec<_> = ROWS.iter().filter(told).collect();
+    for row in &rows {
+        let regime = samples.regime_of(row.case);
+        write!(
+            text,
+            "| {}{} | {} |",
+            row.about,
+            aside(regime, usual),
+            figure(samples, row.case, regime, (row.ours, false))
+        )
+        .expect("a string takes it");
         for threads in [false, true] {
-            let (name, ahead) = match best(samples, row.case, threads) {
-                Some((name, figure)) => {
-                    let ahead = samples.advantage(row.case, regime, ours, (name, threads));
-                    (format!("{name}: {}", number(figure)), ahead.map_or_else(String::new, word))
-                }
+            let (name, ratio) = match race::rival(samples, row.case, regime, row.ours, threads) {
+                Some(rival) => (format!("{}: {}", rival.name, number(rival.figure)), rival.ratio.told()),
                 None => (String::new(), String::new()),
             };
-            write!(text, " {name} | {ahead} |").expect("a string takes it");
+            write!(text, " {name} | {ratio} |").expect("a string takes it");
         }
         text.push('\n');
     }
+    let cases: Vec<_> = rows.iter().map(|row| row.case).collect();
     writeln!(
         text,
-        "\nMedians of one run, all side by side in the regime \"{regime}\"; a ratio is the median of ratios within rounds, above 1 where \
-         Ringmail is ahead and **bold** where it is not. Between threads nothing needs shared memory, recovery or names.\n"
+        "\nA ratio is the median of ratios within rounds, above 1 where Ringmail is ahead and **bold** where it is behind; in brackets are the \
+         least and the greatest, and how many rounds there were. *A tie* is what the middle half of them does not agree on, and of fewer than five \
+         nothing is said. Regime \"{usual}\", unless a row names another; {}. Between threads nothing needs shared memory, recovery or \
+         names. [Every figure of every case](docs/figures.md) stands on a page of its own.\n",
+        origin::told(samples, &cases)
     )
     .expect("a string takes it");
     for line in &samples.machine {
         writeln!(text, "- {line}").expect("a string takes it");
     }
-    text
+    text + &losses(samples)
 }
 
-/// The best peer of a case, among those between threads or between processes.
-fn best<'a>(samples: &'a Samples, case: &str, threads: bool) -> Option<(&'a str, f64)> {
-    let regime = samples.regime();
-    let (_, less_is_better) = samples.unit(case)?;
-    let figure = |(name, kind): (Name<'a>, Kind)| {
-        let counts = kind == Kind::Peer && name.1 == threads;
-        counts.then(|| samples.median(case, regime, name)).flatten().map(|figure| (name.0, figure))
-    };
-    let figures = samples.contestants(case, regime).into_iter().filter_map(figure);
-    let better = |a: f64, b: f64| if less_is_better { a < b } else { a > b };
-    figures.reduce(|a, b| if better(b.1, a.1) { b } else { a })
-}
-
-fn word(ahead: Advantage) -> String {
-    let ratio = format!("{:.2}x", ahead.median);
-    match ahead {
-        Advantage { is_tie: true, .. } => format!("{ratio}, a tie"),
-        Advantage { median, .. } if median < 1.0 => format!("**{ratio}**"),
-        _ => ratio,
+/// Every case in which one of our contestants between processes is behind a peer, be it by a hair.
+fn losses(samples: &Samples) -> String {
+    let mut text = String::from(
+        "\nEvery case in which Ringmail is behind, ties and few rounds included, with the peer that is farthest ahead:\n\n\
+         | case | Ringmail | between processes | between threads | why |\n|---|---|---|---|---|\n",
+    );
+    let (usual, before) = (samples.regime(), text.len());
+    for case in samples.cases() {
+        let regime = samples.regime_of(case);
+        for (place, &ours) in race::ours(samples, case, regime).iter().enumerate() {
+            let ahead =
+                |threads| race::rival(samples, case, regime, ours, threads).filter(|rival| rival.ratio.median < 1.0);
+            let rivals = [ahead(false), ahead(true)];
+            let mut known: Vec<_> = rivals.iter().flatten().map(|rival| reason(case, rival.name)).collect();
+            known.dedup();
+            if known.is_empty() {
+                continue;
+            }
+            // Which of ours it is goes without saying where it is the one that the first table has.
+            let who = if place == 0 { String::new() } else { format!(": {ours}") };
+            let told = |rival: &Option<Rival<'_>>| {
+                rival.as_ref().map_or_else(String::new, |rival| format!("{}: {}", rival.name, rival.ratio.told()))
+            };
+            writeln!(
+                text,
+                "| `{case}`{who}{} | {} | {} | {} | {} |",
+                aside(regime, usual),
+                figure(samples, case, regime, (ours, false)),
+                told(&rivals[0]),
+                told(&rivals[1]),
+                known.join("; ")
+            )
+            .expect("a string takes it");
+        }
+        for ((ours, _), word) in samples.stuck(case).into_iter().filter(|((name, _), _)| name.starts_with("ringmail")) {
+            writeln!(text, "| `{case}`: {ours} | {word} | | | a defect |").expect("a string takes it");
+        }
     }
+    if text.len() == before { "\nRingmail is behind in no case.\n".to_owned() } else { text }
+}
+
+/// The rows of the first table that a text with it has and another one has not: what would vanish without a word.
+pub fn vanishing(old: &str, new: &str) -> Vec<&'static str> {
+    let has = |text: &str, row: &Row| {
+        text.lines().any(|line| {
+            let rest = line.strip_prefix("| ").and_then(|line| line.strip_prefix(row.about));
+            rest.is_some_and(|rest| rest.starts_with(" |") || rest.starts_with(" ("))
+        })
+    };
+    ROWS.iter().filter(|row| has(old, row) && !has(new, row)).map(|row| row.about).collect()
+}
+
+/// A contestant's median, with its unit.
+fn figure(samples: &Samples, case: &str, regime: Regime, name: Name<'_>) -> String {
+    let median = samples.median(case, regime, name).map_or_else(String::new, number);
+    let unit = samples.unit(case).map_or("", |(unit, _)| unit);
+    format!("{median} {}", spelled(unit))
+}
+
+/// The regime, where it is not the usual one.
+fn aside(regime: Regime, usual: Regime) -> String {
+    if regime == usual { String::new() } else { format!(" ({regime})") }
 }
 
 /// Units as a reader has them.
-fn spelled(unit: &str) -> &str {
+pub fn spelled(unit: &str) -> &str {
     match unit {
         "us" => "µs",
         "us/s" => "µs a second",
-        "million/s" => "million/s",
-        "thousand/s" => "thousand/s",
-        "frames/s" => "frames/s",
         other => other,
     }
 }
@@ -124,41 +175,91 @@ pub fn number(figure: f64) -> String {
     }
 }
 
-/// The text with a new table between its marks.
-pub fn insert(text: &str, table: &str) -> Result<String, String> {
-    let marks = || format!("the text has no line \"{BEGIN}\" with a line \"{END}\" after it");
-    let (before, rest) = text.split_once(BEGIN).ok_or_else(marks)?;
-    let (_, after) = rest.split_once(END).ok_or_else(marks)?;
-    Ok(format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::tests::RUN;
+    use crate::samples::tests::{RUN, head, rows};
 
-    #[test]
-    fn losses_stand_beside_wins() {
-        let table = table(&Samples::parse(RUN).expect("it is well formed"));
-        let line = |start: &str| table.lines().find(|line| line.starts_with(start)).expect("it is there").to_owned();
-        let trip = line("| round trip, 64 B, spinning");
-        assert_eq!(trip, "| round trip, 64 B, spinning | 165 ns | shaq: 330 | 2.00x | rtrb: 120 | **0.75x** |");
-        let stream = line("| `spsc`, 8 B, one a call");
-        assert_eq!(stream, "| `spsc`, 8 B, one a call | 200 million/s |  |  | rtrb: 250 | **0.80x** |");
-        assert!(!table.contains("bare stream"), "a limit is no peer");
-        assert!(table.contains("\"near\"") && table.contains("- machine: a CPU"));
+    fn line(tables: &str, start: &str) -> String {
+        tables.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {tables}")).to_owned()
     }
 
     #[test]
-    fn a_table_is_replaced_and_nothing_else() {
-        let text = format!("above\n{BEGIN}\nold\n{END}\nbelow\n");
-        let once = insert(&text, "new\n").expect("the marks are there");
-        assert!(
-            once.starts_with("above\n") && once.ends_with("below\n") && once.contains("new") && !once.contains("old")
+    fn losses_stand_beside_wins() {
+        let tables = tables(&Samples::parse(RUN).expect("it is well formed"));
+        assert_eq!(
+            line(&tables, "| round trip, 64 B, spinning"),
+            "| round trip, 64 B, spinning | 165 ns | shaq: 330 | 2.00x (2.00-2.00, 2) (few rounds) | rtrb: 120 \
+             | 0.75x (0.75-0.75, 1) (few rounds) |"
         );
-        assert_eq!(insert(&once, "new\n").expect("the marks are there"), once);
-        assert!(insert("nothing", "new").is_err());
-        assert!(insert(&format!("{END}\n{BEGIN}"), "new").is_err());
+        assert_eq!(
+            line(&tables, "| `spsc`, 8 B, one a call"),
+            "| `spsc`, 8 B, one a call | 200 million/s |  |  | rtrb: 250 | 0.80x (0.80-0.80, 1) (few rounds) |"
+        );
+        assert!(!tables.contains("bare stream"), "a limit is no peer");
+        assert!(tables.contains("\"near\"") && tables.contains("- machine: a CPU"));
+        assert!(
+            tables.contains("taken on 2026-11-29 from commit abcdef0 by rustc 1.95.0; when the other 1"),
+            "{tables}"
+        );
+    }
+
+    #[test]
+    fn no_loss_is_left_out() {
+        let six = |figure: f64| vec![figure; 6];
+        let [one, two, three] = [six(1.0), six(2.0), six(3.0)];
+        let text = [
+            head(),
+            "\n",
+            &rows(
+                "copy-64k",
+                "less",
+                &[
+                    ("ringmail spsc", "P", "near", &two),
+                    ("ringmail mpmc", "P", "near", &three),
+                    ("shaq", "P", "near", &one),
+                    ("pipe", "P", "near", &three),
+                    ("kanal", "T", "near", &one),
+                ],
+            ),
+            &rows("rtt-spin", "less", &[("ringmail spsc", "P", "near", &two), ("shaq", "P", "near", &one[..2])]),
+            &rows("attach", "less", &[("ringmail spsc", "P", "near", &one), ("shaq", "P", "near", &two)]),
+            "idle,0,\"ringmail spsc\",Ours,P,near,1,1,,ns,less,,,,Stuck\n",
+        ]
+        .concat();
+        let losses = losses(&Samples::parse(&text).expect("it is well formed"));
+        assert_eq!(
+            line(&losses, "| `copy-64k` |"),
+            "| `copy-64k` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
+        );
+        assert!(line(&losses, "| `copy-64k`: ringmail mpmc |").contains("shaq: **0.33x**"));
+        let trip = line(&losses, "| `rtt-spin` |");
+        assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("two lines"), "{trip}");
+        assert!(line(&losses, "| `idle`: ringmail spsc |").contains("did not end"));
+        assert!(!losses.contains("attach"), "there it is ahead");
+    }
+
+    #[test]
+    fn another_regime_is_named() {
+        let text = [
+            head(),
+            "\n",
+            &rows("rtt-spin", "less", &[("ringmail spsc", "P", "near", &[1.0; 6]), ("a", "P", "near", &[1.0; 6])]),
+            &rows("idle", "less", &[("ringmail spsc", "P", "far", &[1.0; 6])]),
+        ]
+        .concat();
+        let tables = tables(&Samples::parse(&text).expect("it is well formed"));
+        line(&tables, "| processor time of an idle receiver (far) | 1.00 ns |");
+        line(&tables, "| round trip, 64 B, spinning | 1.00 ns |");
+    }
+
+    #[test]
+    fn rows_that_would_vanish_are_named() {
+        let old =
+            "| `spsc`, 8 B, one a call | 1 |\n| joining a queue by name (far) | 2 |\n| memory, 1024 x 64 B | 1 |\n";
+        let new = "| memory, 1024 x 64 B | 2 |\n| `spsc`, 8 B, one a call (far) | 1 |\n";
+        assert_eq!(vanishing(old, new), ["joining a queue by name"]);
+        assert!(vanishing(new, old).is_empty());
     }
 
     #[test]
