@@ -3,7 +3,7 @@
 use crate::race;
 use crate::ratio::Ratio;
 use crate::samples::{Kind, Name, Regime, Samples};
-use crate::table::{number, spelled};
+use crate::table::{all_lost, number, spelled};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write;
@@ -54,6 +54,9 @@ pub fn page(samples: &Samples) -> String {
     for line in &samples.machine {
         writeln!(text, "- {line}").expect("a string takes it");
     }
+    let lost = all_lost(samples);
+    writeln!(text, "\n## Behind\n\nWherever one of Ringmail's contestants between processes is behind a peer, ties and few rounds included.\n\n{lost}")
+        .expect("a string takes it");
     for case in samples.cases() {
         let regime = samples.regime_of(case);
         let (unit, less_is_better) = samples.unit(case).unwrap_or_default();
@@ -167,7 +170,8 @@ pub fn csv(samples: &Samples) -> Result<String, Box<dyn Error>> {
         writeln!(text, "# {line}")?;
     }
     for (case, origin) in &samples.origins {
-        writeln!(text, "# case {case}: date={}, commit={}, rustc={}", origin.date, origin.commit, origin.rustc)?;
+        let quick = if origin.quick { ", quick=yes" } else { "" };
+        writeln!(text, "# case {case}: date={}, commit={}, rustc={}{quick}", origin.date, origin.commit, origin.rustc)?;
     }
     Ok(text + &String::from_utf8(writer.into_inner()?)?)
 }

@@ -23,6 +23,7 @@ use samples::Samples;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 const HELP: &str = "\
 ringmail-plot [options]
@@ -41,7 +42,17 @@ struct Arguments {
     partial: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     use lexopt::prelude::*;
     let mut arguments = Arguments::default();
     let mut parser = lexopt::Parser::from_env();

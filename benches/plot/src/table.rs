@@ -90,48 +90,100 @@ pub fn tables(samples: &Samples) -> String {
     for line in &samples.machine {
         writeln!(text, "- {line}").expect("a string takes it");
     }
-    text + &losses(samples)
+    text + &lost(samples)
 }
 
-/// Every case in which one of our contestants between processes is behind a peer, be it by a hair.
-fn losses(samples: &Samples) -> String {
-    let mut text = String::from(
-        "\nEvery case in which Ringmail is behind, ties and few rounds included, with the peer that is farthest ahead:\n\n\
-         | case | Ringmail | between processes | between threads | why |\n|---|---|---|---|---|\n",
-    );
-    let (usual, before) = (samples.regime(), text.len());
+/// One of our contestants that is behind in a case, with whom.
+struct Loss<'a> {
+    case: &'a str,
+    ours: &'a str,
+    /// Whether it is the one that stands for the case.
+    is_headline: bool,
+    regime: Regime,
+    /// Between processes, and between threads.
+    rivals: [Option<Rival<'a>>; 2],
+}
+
+impl Loss<'_> {
+    fn row(&self, samples: &Samples) -> String {
+        let told = |rival: &Option<Rival<'_>>| {
+            rival.as_ref().map_or_else(String::new, |rival| format!("{}: {}", rival.name, rival.ratio.told()))
+        };
+        let mut reasons: Vec<_> = self.rivals.iter().flatten().map(|rival| reason(self.case, rival.name)).collect();
+        reasons.dedup();
+        let who = if self.is_headline { String::new() } else { format!(": {}", self.ours) };
+        format!(
+            "| `{}`{who}{} | {} | {} | {} | {} |\n",
+            self.case,
+            aside(self.regime, samples.regime()),
+            figure(samples, self.case, self.regime, (self.ours, false)),
+            told(&self.rivals[0]),
+            told(&self.rivals[1]),
+            reasons.join("; ")
+        )
+    }
+
+    fn in_short(&self) -> String {
+        let rivals = self.rivals.iter().flatten().map(|rival| format!("{:.2}x {}", rival.ratio.median, rival.name));
+        format!("`{}` {} ({})", self.case, self.ours, rivals.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// Where one of our contestants between processes is behind a peer, be it by a hair.
+fn losses(samples: &Samples) -> Vec<Loss<'_>> {
+    let mut losses = Vec::new();
     for case in samples.cases() {
         let regime = samples.regime_of(case);
-        for (place, &ours) in race::ours(samples, case, regime).iter().enumerate() {
-            let ahead =
-                |threads| race::rival(samples, case, regime, ours, threads).filter(|rival| rival.ratio.median < 1.0);
-            let rivals = [ahead(false), ahead(true)];
-            let mut known: Vec<_> = rivals.iter().flatten().map(|rival| reason(case, rival.name)).collect();
-            known.dedup();
-            if known.is_empty() {
-                continue;
+        for (place, ours) in race::ours(samples, case, regime).into_iter().enumerate() {
+            let rivals = [false, true].map(|threads| {
+                race::rival(samples, case, regime, ours, threads).filter(|rival| rival.ratio.median < 1.0)
+            });
+            if rivals.iter().any(Option::is_some) {
+                losses.push(Loss { case, ours, is_headline: place == 0, regime, rivals });
             }
-            // Which of ours it is goes without saying where it is the one that the first table has.
-            let who = if place == 0 { String::new() } else { format!(": {ours}") };
-            let told = |rival: &Option<Rival<'_>>| {
-                rival.as_ref().map_or_else(String::new, |rival| format!("{}: {}", rival.name, rival.ratio.told()))
-            };
-            writeln!(
-                text,
-                "| `{case}`{who}{} | {} | {} | {} | {} |",
-                aside(regime, usual),
-                figure(samples, case, regime, (ours, false)),
-                told(&rivals[0]),
-                told(&rivals[1]),
-                known.join("; ")
-            )
-            .expect("a string takes it");
-        }
-        for ((ours, _), word) in samples.stuck(case).into_iter().filter(|((name, _), _)| name.starts_with("ringmail")) {
-            writeln!(text, "| `{case}`: {ours} | {word} | | | a defect |").expect("a string takes it");
         }
     }
-    if text.len() == before { "\nRingmail is behind in no case.\n".to_owned() } else { text }
+    losses
+}
+
+const LOSSES: &str = "| case | Ringmail | between processes | between threads | why |\n|---|---|---|---|---|\n";
+
+/// Every case that is lost: by the contestant that stands for it in a row, and by others of ours in short.
+fn lost(samples: &Samples) -> String {
+    let (headlines, others): (Vec<_>, Vec<_>) = losses(samples).into_iter().partition(|loss| loss.is_headline);
+    let mut text = String::new();
+    if headlines.is_empty() {
+        text += "\nRingmail is behind in no case.\n";
+    } else {
+        text += "\nEvery case in which Ringmail is behind, ties and few rounds included, with the peer that is farthest ahead:\n\n";
+        text += LOSSES;
+        headlines.iter().for_each(|loss| text += &loss.row(samples));
+    }
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(Loss::in_short).collect();
+        writeln!(
+            text,
+            "\nOther ways to use it are behind here ([in full](docs/figures.md#behind)): {}.",
+            others.join("; ")
+        )
+        .expect("a string takes it");
+    }
+    let failed: Vec<_> = samples.cases().into_iter().flat_map(|case| failed(samples, case)).collect();
+    if !failed.is_empty() {
+        writeln!(text, "\nRingmail's own came to no end: {}.", failed.join("; ")).expect("a string takes it");
+    }
+    text
+}
+
+fn failed(samples: &Samples, case: &str) -> Vec<String> {
+    let ours = samples.stuck(case).into_iter().filter(|((name, _), _)| name.starts_with("ringmail"));
+    ours.map(|((name, _), word)| format!("`{case}` {name} {word}")).collect()
+}
+
+/// All losses in full, for a page in `docs/`.
+pub fn all_lost(samples: &Samples) -> String {
+    let rows: String = losses(samples).iter().map(|loss| loss.row(samples)).collect();
+    [LOSSES, &rows.replace("(docs/", "(")].concat()
 }
 
 /// The rows of the first table that a text with it has and another one has not: what would vanish without a word.
@@ -227,16 +279,20 @@ mod tests {
             "idle,0,\"ringmail spsc\",Ours,P,near,1,1,,ns,less,,,,Stuck\n",
         ]
         .concat();
-        let losses = losses(&Samples::parse(&text).expect("it is well formed"));
-        assert_eq!(
-            line(&losses, "| `copy-64k` |"),
-            "| `copy-64k` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
-        );
-        assert!(line(&losses, "| `copy-64k`: ringmail mpmc |").contains("shaq: **0.33x**"));
-        let trip = line(&losses, "| `rtt-spin` |");
-        assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("two lines"), "{trip}");
-        assert!(line(&losses, "| `idle`: ringmail spsc |").contains("did not end"));
-        assert!(!losses.contains("attach"), "there it is ahead");
+        let samples = Samples::parse(&text).expect("it is well formed");
+        let [short, all] = [lost(&samples), all_lost(&samples)];
+        for text in [&short, &all] {
+            assert_eq!(
+                line(text, "| `copy-64k` |"),
+                "| `copy-64k` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
+            );
+            let trip = line(text, "| `rtt-spin` |");
+            assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("two lines"), "{trip}");
+            assert!(!text.contains("attach"), "there it is ahead");
+        }
+        assert!(line(&all, "| `copy-64k`: ringmail mpmc |").contains("shaq: **0.33x**"));
+        assert!(short.contains("`copy-64k` ringmail mpmc (0.33x shaq, 0.33x kanal)"), "{short}");
+        assert!(short.contains("`idle` ringmail spsc did not end"), "{short}");
     }
 
     #[test]

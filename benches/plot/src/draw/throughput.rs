@@ -2,6 +2,7 @@
 
 use super::canvas::{Picture, bytes};
 use super::curves::{self, Axes, HEIGHT, Line, WIDTH};
+use super::missing;
 use crate::samples::{Kind, Samples};
 
 /// The cases and their lengths in bytes.
@@ -45,9 +46,15 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
     let mut picture = Picture::new(WIDTH, HEIGHT, "Throughput against the length of the message", &more);
     let longest = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).fold(0.0, f64::max);
     let ticks = CASES.iter().filter(|case| case.1 <= longest).map(|&(_, length)| (length, size(length))).collect();
-    let axes = Axes { ticks, x_label: "bytes of a message", y_label: "GB/s", y_name: |speed| format!("{speed}") };
+    let axes = Axes {
+        ticks,
+        ends: (CASES[0].1, longest),
+        x_label: "bytes of a message",
+        y_label: "GB/s",
+        y_name: |speed| format!("{speed}"),
+    };
     curves::draw(&mut picture, &axes, &lines);
-    picture.foot(&samples.machine);
+    picture.foot(&samples.machine, &missing(samples, &CASES.map(|(case, length)| (case, size(length)))));
     Some(picture)
 }
 

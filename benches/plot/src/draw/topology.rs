@@ -1,7 +1,7 @@
 //! Many senders, many receivers: messages a second, as bars, a row for each length.
 
-use super::canvas::{GRID, INK, OURS, PAPER, Picture, SOFT, Scale, Side, color};
-use crate::samples::{Kind, Samples};
+use super::canvas::{INK, LIMIT, OURS, PAPER, Picture, SOFT, Scale, Side, Stroke, color};
+use crate::samples::{Kind, Name, Samples};
 use crate::table::number;
 
 const SIZES: [(&str, &str); 3] = [("8", "8 B"), ("64", "64 B"), ("1024", "1 KiB")];
@@ -19,13 +19,12 @@ const RIGHT: i32 = 1176;
 
 pub fn picture(samples: &Samples) -> Option<Picture> {
     let regime = samples.regime();
-    let mut names: Vec<(&str, bool)> = Vec::new();
-    for (size, _) in SIZES {
-        for (shape, _) in SHAPES {
-            for (name, kind) in samples.contestants(&format!("mpmc-{size}-{shape}"), regime) {
-                if !names.contains(&name) && kind != Kind::Limit {
-                    names.push(name);
-                }
+    let (mut names, mut limits): (Vec<Name<'_>>, Vec<Name<'_>>) = (Vec::new(), Vec::new());
+    for case in cases() {
+        for (name, kind) in samples.contestants(&case, regime) {
+            let known = if kind == Kind::Limit { &mut limits } else { &mut names };
+            if !known.contains(&name) {
+                known.push(name);
             }
         }
     }
@@ -34,14 +33,26 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
     }
     // Ours first, then processes, then threads.
     names.sort_by_key(|&(name, threads)| (!name.starts_with("ringmail"), threads));
-    let more = format!("Millions a second, median of the regime \"{regime}\". Hollow: between threads of one process.");
+    let limit =
+        limits.first().map_or_else(String::new, |(name, _)| format!(" Dashed: {name}, which recovers from nothing."));
+    let stuck = cases().iter().any(|case| !samples.stuck(case).is_empty());
+    let stuck = if stuck { " ×: failed or did not end." } else { "" };
+    let more = format!(
+        "Millions a second, median of the regime \"{regime}\". Hollow: between threads of one process.{limit}{stuck}"
+    );
     let mut picture = Picture::new(WIDTH, TOP + 3 * ROW + 40, "Many senders, many receivers", &more);
     legend(&mut picture, &names);
     for (row, (size, size_name)) in SIZES.iter().enumerate() {
-        draw_row(&mut picture, samples, &names, TOP + row as i32 * ROW, (size, size_name));
+        draw_row(&mut picture, samples, (&names, &limits), TOP + row as i32 * ROW, (size, size_name));
     }
-    picture.foot(&samples.machine);
+    picture.foot(&samples.machine, "");
     Some(picture)
+}
+
+/// The cases that the picture is of.
+fn cases() -> Vec<String> {
+    let of_size = |size| SHAPES.iter().map(move |(shape, _)| format!("mpmc-{size}-{shape}"));
+    SIZES.iter().flat_map(|(size, _)| of_size(size)).collect()
 }
 
 /// The names, in two rows over the width.
@@ -75,13 +86,14 @@ fn bar(picture: &mut Picture, from: (i32, i32), to: (i32, i32), (name, threads):
 fn draw_row(
     picture: &mut Picture,
     samples: &Samples,
-    names: &[(&str, bool)],
+    (names, limits): (&[Name<'_>], &[Name<'_>]),
     top: i32,
     (size, size_name): (&str, &str),
 ) {
     let regime = samples.regime();
-    let figure = |shape: &str, name| samples.median(&format!("mpmc-{size}-{shape}"), regime, name);
-    let all = SHAPES.iter().flat_map(|(shape, _)| names.iter().filter_map(move |&name| figure(shape, name)));
+    let figure = |shape: &str, name: Name<'_>| samples.median(&format!("mpmc-{size}-{shape}"), regime, name);
+    let all = names.iter().chain(limits);
+    let all = all.flat_map(|&name| SHAPES.iter().filter_map(move |(shape, _)| figure(shape, name)));
     let high = all.fold(0.0, f64::max);
     if high == 0.0 {
         return;
@@ -91,29 +103,42 @@ fn draw_row(
     picture.word((28, top + 10), size_name, INK, 16, Side::Left, true);
     for tick in ticks(high) {
         let at = y.place(tick);
-        picture.line(vec![(LEFT, at), (RIGHT, at)], GRID, 1, false);
+        picture.rule((LEFT, at), (RIGHT, at));
         picture.word((LEFT - 8, at), &format!("{tick}"), SOFT, 13, Side::Right, false);
     }
     let group = (RIGHT - LEFT) / SHAPES.len() as i32;
     for (place, (shape, shape_name)) in SHAPES.iter().enumerate() {
         let left = LEFT + place as i32 * group;
-        let bars: Vec<_> = names.iter().filter_map(|&name| figure(shape, name).map(|figure| (name, figure))).collect();
+        let case = format!("mpmc-{size}-{shape}");
+        let stuck = samples.stuck(&case);
+        let takes_part = |name: &&Name<'_>| figure(shape, **name).is_some() || stuck.contains_key(*name);
+        let bars: Vec<_> = names.iter().filter(takes_part).map(|&name| (name, figure(shape, name))).collect();
         let width = ((group - 24) / bars.len().max(1) as i32).min(22);
         let start = left + (group - width * bars.len() as i32) / 2;
-        for (rank, (name, figure)) in bars.iter().enumerate() {
+        let limit = limits.first().and_then(|&name| figure(shape, name));
+        if let Some(at) = limit.map(|limit| y.place(limit)) {
+            picture.line(vec![(left + 6, at), (left + group - 6, at)], LIMIT, 2, Stroke::Dashed);
+        }
+        for (rank, &(name, figure)) in bars.iter().enumerate() {
             let x = start + rank as i32 * width;
-            let height = y.place(*figure).min(bottom - 1);
-            bar(picture, (x + 1, height), (x + width - 2, bottom), *name);
-            if *name == ("ringmail, processes", false) {
+            let Some(figure) = figure else {
+                picture.word((x + width / 2, bottom - 9), "×", color(name.0), 15, Side::Middle, true);
+                continue;
+            };
+            let height = y.place(figure).min(bottom - 1);
+            bar(picture, (x + 1, height), (x + width - 2, bottom), name);
+            if name == ("ringmail, processes", false) {
                 // Above the next bar too, which the number reaches over.
-                let next = bars.get(rank + 1).map_or(height, |(_, figure)| y.place(*figure));
+                let next = bars.get(rank + 1).and_then(|(_, figure)| *figure).map_or(height, |figure| y.place(figure));
                 let above = height.min(next) - 10;
-                picture.word((x + width / 2, above), &number(*figure), OURS, 13, Side::Middle, true);
+                // The limit's line is not to go through it.
+                picture.rectangle((x + width / 2 - 16, above - 7), (x + width / 2 + 16, above + 6), PAPER, true);
+                picture.word((x + width / 2, above), &number(figure), OURS, 13, Side::Middle, true);
             }
         }
         picture.word((left + group / 2, bottom + 16), shape_name, INK, 14, Side::Middle, false);
     }
-    picture.line(vec![(LEFT, bottom), (RIGHT, bottom)], SOFT, 1, false);
+    picture.line(vec![(LEFT, bottom), (RIGHT, bottom)], SOFT, 1, Stroke::Solid);
 }
 
 /// Four or five round figures up to this one.
