@@ -6,6 +6,8 @@
 //!
 //! `cargo xtask plot` runs it with the paths of this repository.
 
+#[cfg(test)]
+mod committed;
 #[cfg(feature = "draw")]
 mod draw;
 mod figures;

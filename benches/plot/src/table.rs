@@ -14,17 +14,17 @@ pub const MARKS: Marks =
     Marks { begin: "<!-- figures: written by cargo xtask plot -->", end: "<!-- end of figures -->" };
 
 /// A line of the table: what it is called, the case, and which of our contestants stands for us.
-struct Row {
-    about: &'static str,
-    case: &'static str,
-    ours: &'static str,
+pub struct Row {
+    pub about: &'static str,
+    pub case: &'static str,
+    pub ours: &'static str,
 }
 
 const fn row(about: &'static str, case: &'static str, ours: &'static str) -> Row {
     Row { about, case, ours }
 }
 
-const ROWS: &[Row] = &[
+pub const ROWS: &[Row] = &[
     row("`spsc`, 8 B, one a call", "spsc-8", "ringmail, two processes"),
     row("`spsc`, 8 B, batches of 64", "spsc-8x64", "ringmail, two processes"),
     row("`spsc`, 64 B, one a call", "spsc-64", "ringmail, two processes"),
