@@ -51,10 +51,11 @@ impl Row<'_> {
 const CASES: [&str; 2] = ["survive-sender", "survive-receiver"];
 
 /// Who was measured with a receiver that was killed while it slept: the contestant, the case, and its figures before and after.
-const SLEEPERS: [(&str, &str, [&str; 2]); 3] = [
+const SLEEPERS: [(&str, &str, [&str; 2]); 4] = [
     ("ringmail mpmc, 2 to 2", "kill-mpmc", ["ringmail, before", "ringmail, after"]),
     ("ringmail spsc, 1 to 1", "kill-spsc", ["ringmail, before", "ringmail, after"]),
     ("shaq, 2 to 2", "kill-shaq", ["shaq, before", "shaq, after"]),
+    ("ringfire, 1 to 1", "kill-ringfire", ["ringfire, before", "ringfire, after"]),
 ];
 
 /// What became of everybody: ours first, then who went on best.

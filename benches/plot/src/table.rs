@@ -29,6 +29,7 @@ pub const ROWS: &[Row] = &[
     row("`spsc`, 8 B, batches of 64", "spsc-8x64", "ringmail, two processes"),
     row("`spsc`, 64 B, one a call", "spsc-64", "ringmail, two processes"),
     row("`spsc`, 1 KiB, one a call", "spsc-1k", "ringmail, two processes"),
+    row("`spsc`, 1 KiB, made in place", "spsc-1k", "ringmail in place"),
     row("`mpmc`, 8 B, 1 to 1", "mpmc-8-1p1c", "ringmail, processes"),
     row("`mpmc`, 8 B, 2 to 2", "mpmc-8-2p2c", "ringmail, processes"),
     row("`mpmc`, 8 B, 4 to 4", "mpmc-8-4p4c", "ringmail, processes"),

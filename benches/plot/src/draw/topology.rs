@@ -1,16 +1,19 @@
 //! Many senders, many receivers: messages a second, as bars, a row for each length.
 
-use super::canvas::{INK, LIMIT, OURS, PAPER, Picture, SOFT, Scale, Side, Stroke, color};
+use super::canvas::{INK, LIMIT, OURS, PAPER, Picture, SOFT, Scale, Side, Stroke, color, toward};
 use crate::samples::{Kind, Name, Samples};
 use crate::table::number;
+use plotters::style::RGBColor;
 
 const SIZES: [(&str, &str); 3] = [("8", "8 B"), ("64", "64 B"), ("1024", "1 KiB")];
 const SHAPES: [(&str, &str); 5] =
     [("1p1c", "1 to 1"), ("2p1c", "2 to 1"), ("1p2c", "1 to 2"), ("2p2c", "2 to 2"), ("4p4c", "4 to 4")];
 
 const WIDTH: i32 = 1200;
-/// Where the first row of bars begins, below the names.
-const TOP: i32 = 128;
+/// Where the names begin, how many stand in a row, and its height.
+const NAMES: i32 = 84;
+const COLUMNS: usize = 6;
+const LINE: i32 = 22;
 /// Height of a row, and of the bars in it.
 const ROW: i32 = 262;
 const BARS: i32 = 200;
@@ -40,10 +43,12 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
     let more = format!(
         "Millions a second, median of the regime \"{regime}\". Hollow: between threads of one process.{limit}{stuck}"
     );
-    let mut picture = Picture::new(WIDTH, TOP + 3 * ROW + 40, "Many senders, many receivers", &more);
+    // The first row of bars begins below the names.
+    let top = NAMES + LINE * names.len().div_ceil(COLUMNS) as i32;
+    let mut picture = Picture::new(WIDTH, top + 3 * ROW + 40, "Many senders, many receivers", &more);
     legend(&mut picture, &names);
     for (row, (size, size_name)) in SIZES.iter().enumerate() {
-        draw_row(&mut picture, samples, (&names, &limits), TOP + row as i32 * ROW, (size, size_name));
+        draw_row(&mut picture, samples, (&names, &limits), top + row as i32 * ROW, (size, size_name));
     }
     picture.foot(&samples.machine, "");
     Some(picture)
@@ -55,12 +60,11 @@ fn cases() -> Vec<String> {
     SIZES.iter().flat_map(|(size, _)| of_size(size)).collect()
 }
 
-/// The names, in two rows over the width.
+/// The names, in rows over the width.
 fn legend(picture: &mut Picture, names: &[(&str, bool)]) {
-    let columns = names.len().div_ceil(2).max(1);
-    let step = (RIGHT - 28) / columns as i32;
+    let step = (RIGHT - 28) / COLUMNS as i32;
     for (place, &name) in names.iter().enumerate() {
-        let (x, y) = (28 + (place % columns) as i32 * step, 84 + (place / columns) as i32 * 22);
+        let (x, y) = (28 + (place % COLUMNS) as i32 * step, NAMES + (place / COLUMNS) as i32 * LINE);
         bar(picture, (x, y - 6), (x + 14, y + 6), name);
         picture.word((x + 20, y), &shown(name), INK, 14, Side::Left, name.0.starts_with("ringmail"));
     }
@@ -74,8 +78,14 @@ fn shown((name, threads): (&str, bool)) -> String {
     }
 }
 
+/// What a bar is drawn in: another way to use the same queue is darker.
+fn shade(name: &str) -> RGBColor {
+    let is_other = [", polling", ", yielding"].iter().any(|way| name.ends_with(way));
+    toward(color(name), INK, if is_other { 0.55 } else { 0.0 })
+}
+
 fn bar(picture: &mut Picture, from: (i32, i32), to: (i32, i32), (name, threads): (&str, bool)) {
-    let color = color(name);
+    let color = shade(name);
     picture.rectangle(from, to, color, true);
     if threads && to.1 - from.1 > 5 {
         picture.rectangle((from.0 + 2, from.1 + 2), (to.0 - 2, to.1 - 2), PAPER, true);
@@ -122,7 +132,7 @@ fn draw_row(
         for (rank, &(name, figure)) in bars.iter().enumerate() {
             let x = start + rank as i32 * width;
             let Some(figure) = figure else {
-                picture.word((x + width / 2, bottom - 9), "×", color(name.0), 15, Side::Middle, true);
+                picture.word((x + width / 2, bottom - 9), "×", shade(name.0), 15, Side::Middle, true);
                 continue;
             };
             let height = y.place(figure).min(bottom - 1);
@@ -152,7 +162,27 @@ fn ticks(high: f64) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::ticks;
+    use super::{shade, ticks};
+
+    #[test]
+    fn no_two_bars_look_alike() {
+        let processes = ["ringmail, processes", "shaq", "cloudtoid", "ipmpsc", "pipe", "Unix socket", "ipc-channel"];
+        let threads = [
+            "ringmail",
+            "ArrayQueue",
+            "ArrayQueue, spinning",
+            "crossbeam-channel",
+            "crossbeam-channel, polling",
+            "kanal",
+            "kanal, polling",
+            "disruptor",
+        ];
+        for names in [&processes[..], &threads] {
+            for (place, name) in names.iter().enumerate() {
+                assert!(names[..place].iter().all(|other| shade(other) != shade(name)), "{name}");
+            }
+        }
+    }
 
     #[test]
     fn ticks_are_round() {
