@@ -6,7 +6,8 @@ use std::path::Path;
 /// Runs the benchmarks that are asked for.
 pub fn run(args: &[&str]) -> Result<bool, String> {
     match args {
-        [] => Ok(in_process(&[]) & compare(&[])),
+        // Those that say in which regime they were taken come first.
+        [] => Ok(compare(&[]) & in_process(&[])),
         ["in-process", rest @ ..] => Ok(in_process(rest)),
         ["compare", rest @ ..] => Ok(compare(rest)),
         ["instructions", rest @ ..] => Ok(instructions(rest)),
@@ -14,8 +15,14 @@ pub fn run(args: &[&str]) -> Result<bool, String> {
     }
 }
 
+/// What must be known of figures whose regime nobody asked for.
+const UNTAGGED: &str = "\
+Untagged: between the benchmarks that follow nobody probes how far apart the cores are, so the same code may take several times as long in one as in
+the next. Compare neighbours of one group, in several runs; `cargo xtask bench compare` says of each sample in which regime it was taken.";
+
 /// Between threads of one process, beside other queues in the same run.
 fn in_process(rest: &[&str]) -> bool {
+    println!("\n{UNTAGGED}");
     run_plainly(cargo(
         &[&["bench", "--package", "ringmail", "--features", "value", "--bench", "*", "--"], rest].concat(),
     ))

@@ -8,6 +8,8 @@ pub fn run() -> Result<bool, String> {
     let model = ["--package", "ringmail-loom-tests", "--all-targets", "--target-dir", &loom, "--", "-D", "warnings"];
     let instrumented = target("torture");
     let torture = ["--package", "ringmail-torture", "--features", "instrumented", "--target-dir", &instrumented];
+    // What the comparison is measured with. From nothing it takes a hundred seconds of processor time, most of it for iceoryx2.
+    let peers = ["--package", "ringmail-compare", "--all-targets", "--features", "peers"];
     let apart = |args: &[&str], manifest: &str, rest: &[&str]| {
         let mut command = cargo(&[args, &["--manifest-path", manifest], rest].concat());
         command.env("CARGO_TARGET_DIR", target(manifest.split('/').next().unwrap_or(manifest)));
@@ -19,6 +21,7 @@ pub fn run() -> Result<bool, String> {
         cargo(&["fmt", "--all", "--check"]),
         cargo(&["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"]),
         cargo(&[&["clippy"], &torture[..], &["--", "-D", "warnings"]].concat()),
+        cargo(&[&["clippy"], &peers[..], &["--", "-D", "warnings"]].concat()),
         cargo_with("RUSTFLAGS", "--cfg loom", &[&["clippy"], &model[..]].concat()),
         cargo_with("RUSTDOCFLAGS", "-D warnings", &["doc", "--workspace", "--no-deps", "--features", FEATURES]),
     ]);

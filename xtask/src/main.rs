@@ -24,7 +24,8 @@ usage: cargo xtask <command>
   bench in-process [ARG]...  those between threads; arguments go to criterion, such as a filter
   bench compare [ARG]...     those between processes and against other crates; arguments go to the harness
   bench instructions [ARG].. how many instructions a message takes, into docs/hot-path.md; --listing CASE prints which
-  plot [SAMPLES]             the pictures (docs/pictures) and the README's table, from what bench compare left
+  plot [--partial] [SAMPLES] the pictures (docs/pictures), the README's tables and every figure (docs/figures.*), from what bench
+                             compare left; --partial also if rows that are there now would vanish
   torture [OPTION]...        processes killed, stopped and forked by chance; --minutes N, --sends N, --kills N, --stops N, --seed S
   torture sweep [SCENE]...   one process killed at every access to shared memory, scene by scene
   torture mutants [NAME]...  deliberate mistakes, which must be found

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The features of the library that everything is tested and checked with.
-pub const FEATURES: &str = "ringmail/shared_memory,ringmail/value";
+/// The features that everything is tested and checked with: those of the library, and the drawing of pictures.
+pub const FEATURES: &str = "ringmail/shared_memory,ringmail/value,ringmail-plot/draw";
 
 /// Cargo, the one that runs us.
 pub fn cargo(args: &[&str]) -> Command {

@@ -34,6 +34,7 @@ const COLORS: &[(&str, RGBColor)] = &[
     ("Unix", RGBColor(0x9A, 0x8A, 0x2A)),
     ("kanal", RGBColor(0x3D, 0x9B, 0xD8)),
     ("crossbeam", RGBColor(0x4B, 0x5B, 0xC4)),
+    ("ArrayQueue, spinning", RGBColor(0xC2, 0x7F, 0xC0)),
     ("ArrayQueue", RGBColor(0x7F, 0x8F, 0xE0)),
     ("rtrb", RGBColor(0x3B, 0x7A, 0x3B)),
     ("disruptor", RGBColor(0xA8, 0x6A, 0x1D)),
@@ -42,6 +43,33 @@ const COLORS: &[(&str, RGBColor)] = &[
 /// What a contestant is drawn in, the same in every picture.
 pub fn color(contestant: &str) -> RGBColor {
     COLORS.iter().find(|(name, _)| contestant.starts_with(name)).map_or(INK, |&(_, color)| color)
+}
+
+/// A color nearer to another one: by no part of the way, or by all of it.
+pub fn toward(RGBColor(r, g, b): RGBColor, RGBColor(to_r, to_g, to_b): RGBColor, part: f64) -> RGBColor {
+    let mix = |from: u8, to: u8| (f64::from(from) + part * (f64::from(to) - f64::from(from))).round() as u8;
+    RGBColor(mix(r, to_r), mix(g, to_g), mix(b, to_b))
+}
+
+/// How a line is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    Solid,
+    Dashed,
+    DashDotted,
+    Dotted,
+}
+
+impl Stroke {
+    /// Pixels of line and of gap, in turn; none where there are no gaps.
+    fn pattern(self) -> &'static [f64] {
+        match self {
+            Self::Solid => &[],
+            Self::Dashed => &[9.0, 7.0],
+            Self::DashDotted => &[13.0, 4.0, 3.0, 4.0],
+            Self::Dotted => &[2.0, 4.0],
+        }
+    }
 }
 
 /// Which side of its place a text stands on.
@@ -56,7 +84,7 @@ type Place = (i32, i32);
 
 #[derive(Clone, Debug)]
 enum Shape {
-    Line { points: Vec<Place>, color: RGBColor, width: u32, dashed: bool },
+    Line { points: Vec<Place>, color: RGBColor, width: u32, stroke: Stroke },
     Dot { at: Place, color: RGBColor, size: i32 },
     Box { from: Place, to: Place, color: RGBColor, filled: bool },
     Word { at: Place, text: String, color: RGBColor, size: i32, side: Side, bold: bool },
@@ -79,14 +107,20 @@ impl Picture {
         picture
     }
 
-    /// Says at the foot what the figures were taken with.
-    pub fn foot(&mut self, machine: &[String]) {
+    /// Says at the foot what the figures were taken with, and who is missing from them.
+    pub fn foot(&mut self, machine: &[String], missing: &str) {
         let line = machine.first().map_or("", |line| line.trim_start_matches("machine: "));
         self.word((28, self.height - 16), line, SOFT, 12, Side::Left, false);
+        self.word((28, self.height - 34), missing, SOFT, 12, Side::Left, false);
     }
 
-    pub fn line(&mut self, points: Vec<Place>, color: RGBColor, width: u32, dashed: bool) {
-        self.shapes.push(Shape::Line { points, color, width, dashed });
+    pub fn line(&mut self, points: Vec<Place>, color: RGBColor, width: u32, stroke: Stroke) {
+        self.shapes.push(Shape::Line { points, color, width, stroke });
+    }
+
+    /// A line of the grid.
+    pub fn rule(&mut self, from: Place, to: Place) {
+        self.line(vec![from, to], GRID, 1, Stroke::Solid);
     }
 
     pub fn dot(&mut self, at: Place, color: RGBColor, size: i32) {
@@ -120,14 +154,10 @@ impl Picture {
         area.fill(&PAPER)?;
         for shape in &self.shapes {
             match shape {
-                Shape::Line { points, color, width, dashed } => {
+                Shape::Line { points, color, width, stroke } => {
                     let style = ShapeStyle::from(color).stroke_width(*width);
-                    if *dashed {
-                        for piece in dashes(points) {
-                            area.draw(&PathElement::new(piece, style))?;
-                        }
-                    } else {
-                        area.draw(&PathElement::new(points.clone(), style))?;
+                    for piece in pieces(points, stroke.pattern()) {
+                        area.draw(&PathElement::new(piece, style))?;
                     }
                 }
                 Shape::Dot { at, color, size } => area.draw(&Circle::new(*at, *size, color.filled()))?,
@@ -153,26 +183,31 @@ impl Picture {
     }
 }
 
-/// A line cut into pieces with gaps between them.
-fn dashes(points: &[Place]) -> Vec<Vec<Place>> {
-    const PIECE: f64 = 9.0;
-    let mut pieces = Vec::new();
-    let mut walked = 0.0;
+/// A line cut into pieces with gaps between them, of so many pixels in turn.
+fn pieces(points: &[Place], pattern: &[f64]) -> Vec<Vec<Place>> {
+    if pattern.is_empty() {
+        return vec![points.to_vec()];
+    }
+    let (mut pieces, mut phase, mut left) = (Vec::new(), 0, pattern[0]);
     for pair in points.windows(2) {
         let [(x, y), (to_x, to_y)] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
         let length = (to_x - x).hypot(to_y - y);
         let mut at = 0.0;
         while at < length {
-            let end = (at + PIECE - walked % PIECE).min(length);
-            if ((walked / PIECE) as u64).is_multiple_of(2) {
+            let end = (at + left).min(length);
+            if phase % 2 == 0 {
                 let place = |at: f64| {
                     let part = at / length;
                     ((x + part * (to_x - x)).round() as i32, (y + part * (to_y - y)).round() as i32)
                 };
                 pieces.push(vec![place(at), place(end)]);
             }
-            walked += end - at;
+            left -= end - at;
             at = end;
+            if left <= 0.0 {
+                phase = (phase + 1) % pattern.len();
+                left = pattern[phase];
+            }
         }
     }
     pieces
@@ -225,10 +260,13 @@ impl Scale {
         (from + part * (to - from)).round() as i32
     }
 
-    /// Powers of ten within the scale.
-    pub fn decades(&self) -> Vec<f64> {
-        let (first, last) = (self.low.log10().ceil() as i32, self.high.log10().floor() as i32);
-        (first..=last).map(|power| 10_f64.powi(power)).collect()
+    /// Round figures within the scale: powers of ten, and where there are less than two of these between its ends, twos and fives of them too.
+    pub fn ticks(&self) -> Vec<f64> {
+        let (first, last) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let digits: &[f64] = if (self.high / self.low).log10() < 2.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let ticks = (first..=last).flat_map(|power| digits.iter().map(move |digit| digit * 10_f64.powi(power)));
+        // What a float lacks of a round figure is no reason to leave it out.
+        ticks.filter(|&tick| self.low * 0.999 <= tick && tick <= self.high * 1.001).collect()
     }
 }
 
@@ -278,6 +316,19 @@ pub fn bytes(count: f64) -> String {
     }
 }
 
+/// What tests ask of a picture.
+#[cfg(test)]
+impl Picture {
+    /// The words and where they stand.
+    pub fn words(&self) -> Vec<(Place, String)> {
+        let word = |shape: &Shape| match shape {
+            Shape::Word { at, text, .. } => Some((*at, text.clone())),
+            _ => None,
+        };
+        self.shapes.iter().filter_map(word).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,6 +355,20 @@ mod tests {
     fn a_scale_ends_where_it_is_told() {
         let scale = Scale { low: 10.0, high: 1000.0, pixels: (500, 100), logarithmic: true };
         assert_eq!([scale.place(10.0), scale.place(100.0), scale.place(1000.0)], [500, 300, 100]);
-        assert_eq!(scale.decades(), [10.0, 100.0, 1000.0]);
+        assert_eq!(scale.ticks(), [10.0, 100.0, 1000.0]);
+    }
+
+    #[test]
+    fn short_scales_have_twos_and_fives() {
+        let scale = Scale { low: 90.0, high: 1100.0, pixels: (500, 100), logarithmic: true };
+        assert_eq!(scale.ticks(), [100.0, 200.0, 500.0, 1000.0]);
+    }
+
+    #[test]
+    fn a_pattern_goes_on_round_corners() {
+        let corner = [(0, 0), (10, 0), (10, 10)];
+        assert_eq!(pieces(&corner, &[]), [corner.to_vec()]);
+        assert_eq!(pieces(&corner, &[8.0, 4.0]), [[(0, 0), (8, 0)], [(10, 2), (10, 10)]]);
+        assert_eq!(pieces(&corner, &[12.0, 4.0]), [[(0, 0), (10, 0)], [(10, 0), (10, 2)], [(10, 6), (10, 10)]]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::canvas::{Picture, bytes, time};
 use super::curves::{self, Axes, HEIGHT, Line, WIDTH};
+use super::missing;
 use crate::samples::Samples;
 
 /// The cases and their lengths in bytes.
@@ -38,8 +39,14 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
     );
     let mut picture = Picture::new(WIDTH, HEIGHT, "Round trip against the length of the message", &more);
     let ticks = CASES.iter().map(|&(_, length)| (length, bytes(length))).collect();
-    let axes = Axes { ticks, x_label: "bytes of the message", y_label: "there and back", y_name: time };
+    let axes = Axes {
+        ticks,
+        ends: (CASES[0].1, CASES[CASES.len() - 1].1),
+        x_label: "bytes of the message",
+        y_label: "there and back",
+        y_name: time,
+    };
     curves::draw(&mut picture, &axes, &lines);
-    picture.foot(&samples.machine);
+    picture.foot(&samples.machine, &missing(samples, &CASES.map(|(case, length)| (case, bytes(length)))));
     Some(picture)
 }

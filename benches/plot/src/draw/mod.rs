@@ -13,6 +13,15 @@ use canvas::Picture;
 use std::error::Error;
 use std::path::Path;
 
+/// Who did not come to an end in any of these cases, each with what it is called here.
+fn missing(samples: &Samples, cases: &[(&str, String)]) -> String {
+    let stuck = |(case, called): &(&str, String)| -> Vec<String> {
+        let all = samples.stuck(case).into_iter();
+        all.map(|((name, _), word)| format!("{name} {word} ({called})")).collect()
+    };
+    cases.iter().flat_map(stuck).collect::<Vec<_>>().join(", ")
+}
+
 /// Draws every picture that there are samples for.
 pub fn all(samples: &Samples, histograms: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     canvas::load_fonts()?;

@@ -2,8 +2,9 @@
 
 use super::canvas::{Picture, time};
 use super::curves::{self, Axes, HEIGHT, Line, WIDTH};
+use super::missing;
 use crate::percentiles;
-use crate::samples::Samples;
+use crate::samples::{Regime, Samples};
 use std::error::Error;
 use std::path::Path;
 
@@ -21,9 +22,8 @@ pub fn picture(samples: &Samples, folder: &Path, case: &str) -> Result<Option<Pi
             (2.0..=1e5).contains(&inverse).then_some((inverse, ns))
         };
         let points: Vec<_> = curve.points.iter().filter_map(within).collect();
-        let name = curve.contestant.replace("-spsc", " spsc").replace("-mpmc", " mpmc").replace("-socket", " socket");
+        let name = called(samples, case, &curve.contestant);
         let is_limit = name.starts_with("bare");
-        let name = if is_limit { name.replace('-', " ") } else { name };
         let name = if curve.threads { format!("{name} (threads)") } else { name };
         Line { name, points, is_limit, is_dashed: curve.threads }
     };
@@ -38,9 +38,41 @@ pub fn picture(samples: &Samples, folder: &Path, case: &str) -> Result<Option<Pi
     };
     let more = format!("Each round trip timed, all rounds together, regime \"{regime}\"; dashed: between threads.");
     let mut picture = Picture::new(WIDTH, HEIGHT, title, &more);
-    let ticks = TICKS.iter().map(|&(part, name)| (part, name.to_owned())).collect();
-    let axes = Axes { ticks, x_label: "part of all round trips", y_label: "took at most", y_name: time };
+    let last = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).fold(10.0, f64::max);
+    let ticks = TICKS.iter().filter(|&&(part, _)| part <= last).map(|&(part, name)| (part, name.to_owned())).collect();
+    let axes = Axes {
+        ticks,
+        ends: (TICKS[0].0, last),
+        x_label: "part of all round trips",
+        y_label: "took at most",
+        y_name: time,
+    };
     curves::draw(&mut picture, &axes, &lines);
-    picture.foot(&samples.machine);
+    picture.foot(&samples.machine, &missing(samples, &[(case, "in any round".to_owned())]));
     Ok(Some(picture))
+}
+
+/// The contestant's name, of which the name of its file has letters and digits alone.
+fn called(samples: &Samples, case: &str, in_file: &str) -> String {
+    let plain = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
+    let names = Regime::ALL.into_iter().flat_map(|regime| samples.contestants(case, regime));
+    let name = names.map(|((name, _), _)| name).find(|name| plain(name) == plain(in_file));
+    name.unwrap_or(in_file).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::tests::{head, rows};
+
+    #[test]
+    fn names_are_those_of_the_samples() {
+        let contestants: &[(&str, &str, &str, &[f64])] =
+            &[("ringmail spsc, spinning", "P", "near", &[1.0]), ("crossbeam-channel", "T", "far", &[1.0])];
+        let text = [head(), "\n", &rows("rtt-spin", "less", contestants)].concat();
+        let samples = Samples::parse(&text).expect("it is well formed");
+        assert_eq!(called(&samples, "rtt-spin", "ringmail-spsc-spinning"), "ringmail spsc, spinning");
+        assert_eq!(called(&samples, "rtt-spin", "crossbeam-channel"), "crossbeam-channel");
+        assert_eq!(called(&samples, "rtt-spin", "somebody-else"), "somebody-else");
+    }
 }

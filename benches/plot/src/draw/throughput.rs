@@ -2,6 +2,7 @@
 
 use super::canvas::{Picture, bytes};
 use super::curves::{self, Axes, HEIGHT, Line, WIDTH};
+use super::missing;
 use crate::samples::{Kind, Samples};
 
 /// The cases and their lengths in bytes.
@@ -17,15 +18,18 @@ const CASES: [(&str, f64); 9] = [
     ("copy-4g", 4_294_967_296.0),
 ];
 
-/// In place nothing is moved, so its gigabytes a second mean nothing; the bare ring is told in words elsewhere.
-const LEFT_OUT: [&str; 3] = ["ringmail spsc in place", "bare ring", "memcpy, going round"];
+/// In place nothing is moved, so its gigabytes a second mean nothing; the bare ring is told in words elsewhere; and bytes of any length are not
+/// drawn where messages of one type are.
+fn is_left_out(name: &str) -> bool {
+    name.ends_with("in place") || name.ends_with("[u8]") || ["bare ring", "memcpy, going round"].contains(&name)
+}
 
 pub fn picture(samples: &Samples) -> Option<Picture> {
     let regime = samples.regime();
     let mut names = Vec::new();
     for (case, _) in CASES {
         for entry in samples.contestants(case, regime) {
-            if !names.contains(&entry) && !LEFT_OUT.contains(&entry.0.0) {
+            if !names.contains(&entry) && !is_left_out(entry.0.0) {
                 names.push(entry);
             }
         }
@@ -33,21 +37,28 @@ pub fn picture(samples: &Samples) -> Option<Picture> {
     let line = |(name, kind): ((&str, bool), Kind)| {
         let figure = |&(case, length): &(&str, f64)| samples.median(case, regime, name).map(|speed| (length, speed));
         let points: Vec<_> = CASES.iter().filter_map(figure).collect();
-        Line { name: name.0.to_owned(), points, is_limit: kind == Kind::Limit, is_dashed: false }
+        let called = if name.1 { format!("{} (threads)", name.0) } else { name.0.to_owned() };
+        Line { name: called, points, is_limit: kind == Kind::Limit, is_dashed: name.1 }
     };
     let lines: Vec<_> = names.into_iter().map(line).filter(|line| !line.points.is_empty()).collect();
     if lines.is_empty() {
         return None;
     }
     let more = format!(
-        "Two processes, copied in and seen in place, GB/s; median of the regime \"{regime}\". Dashed: the same bytes copied, and nothing else."
+        "Copied in and seen in place, GB/s; median of the regime \"{regime}\". Gray: the same bytes copied, and nothing else; otherwise dashed: between threads."
     );
     let mut picture = Picture::new(WIDTH, HEIGHT, "Throughput against the length of the message", &more);
     let longest = lines.iter().flat_map(|line| line.points.iter().map(|point| point.0)).fold(0.0, f64::max);
     let ticks = CASES.iter().filter(|case| case.1 <= longest).map(|&(_, length)| (length, size(length))).collect();
-    let axes = Axes { ticks, x_label: "bytes of a message", y_label: "GB/s", y_name: |speed| format!("{speed}") };
+    let axes = Axes {
+        ticks,
+        ends: (CASES[0].1, longest),
+        x_label: "bytes of a message",
+        y_label: "GB/s",
+        y_name: |speed| format!("{speed}"),
+    };
     curves::draw(&mut picture, &axes, &lines);
-    picture.foot(&samples.machine);
+    picture.foot(&samples.machine, &missing(samples, &CASES.map(|(case, length)| (case, size(length)))));
     Some(picture)
 }
 
