@@ -238,7 +238,7 @@ pub fn cases() -> Vec<Case> {
         }
         // Of shorter messages it is not moving the bytes that costs.
         if len > 0xffff {
-            goals.push(Goal { best_of: &["memcpy"], bound: 0.85 });
+            goals.push(Goal::beside(&["memcpy"], 0.85));
         }
         let mut contestants = vec![
             spsc_copy(len),

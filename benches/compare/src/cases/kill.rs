@@ -130,7 +130,7 @@ fn case(name: &'static str, about: &'static str, contestants: Vec<Contestant>, g
 }
 
 pub fn cases() -> Vec<Case> {
-    let bound = vec![Goal { best_of: &["ringmail, before"], bound: 1.1 }];
+    let bound = vec![Goal::beside(&["ringmail, before"], 1.1)];
     vec![
         case(
             "kill-mpmc",

@@ -196,8 +196,8 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
     // Without blocking they do better, wherever they have the choice.
     peers::between_processes::<M>(Party::crowd(CAPACITY, crowd, Wait::Yield), visitor);
     let mut goals = vec![Goal::FIRST];
-    goals.extend(bound.map(|bound| Goal { best_of: &["ArrayQueue"], bound }));
-    goals.extend(bound.filter(|_| crowd.0 + crowd.1 <= 4).map(|bound| Goal { best_of: &[SPINNING], bound }));
+    goals.extend(bound.map(|bound| Goal::beside(&["ArrayQueue"], bound)));
+    goals.extend(bound.filter(|_| crowd.0 + crowd.1 <= 4).map(|bound| Goal::beside(&[SPINNING], bound)));
     let size = Size::Fitting { first: 10_000, step: 4 };
     Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants: enlist.0, goals }
 }

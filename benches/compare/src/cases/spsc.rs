@@ -460,8 +460,9 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
         contestants,
         goals: vec![
             Goal::FIRST,
-            Goal { best_of: &["rtrb"], bound: goal },
-            Goal { best_of: &["bare stream"], bound: 0.9 },
+            Goal::first("ringmail in place"),
+            Goal::beside(&["rtrb"], goal),
+            Goal::beside(&["bare stream"], 0.9),
         ],
     }
 }
@@ -478,8 +479,8 @@ fn batch<M: Payload, const B: usize>(name: &'static str, about: &'static str, bo
         through::<M, _, B>("bare stream", Mode::Processes, Making::Apart, bare::Stream::<M, 64>::new),
     ];
     contestants.append(&mut others.0);
-    let mut goals = vec![Goal::FIRST, Goal { best_of: &["bare stream"], bound: 0.9 }];
-    goals.extend(bound.map(|bound| Goal { best_of: &["rtrb", "disruptor"], bound }));
+    let mut goals = vec![Goal::FIRST, Goal::beside(&["bare stream"], 0.9)];
+    goals.extend(bound.map(|bound| Goal::beside(&["rtrb", "disruptor"], bound)));
     let size = Size::Fitting { first: 50_000, step: 64 };
     Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants, goals }
 }
