@@ -6,6 +6,7 @@
 
 use crate::cases::{Case, Direction, Figure, Goal, Outcome};
 use crate::regime::Regime;
+use std::collections::BTreeMap;
 
 /// One sample that was kept.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ impl Summary {
 pub struct Samples {
     /// Those that were kept.
     pub kept: Vec<Sample>,
+    /// What became of contestants, by their places, that failed or did not come to an end.
+    pub stuck: BTreeMap<usize, &'static str>,
     /// Whether all of Ringmail's own came to their end.
     pub sound: bool,
 }
@@ -109,7 +112,7 @@ pub fn report(case: &Case, samples: &Samples) -> String {
         for (place, contestant) in case.contestants.iter().enumerate() {
             let name = format!("{} ({})", contestant.name, contestant.mode.letter());
             let Some(figures) = samples.summary(regime, place, |outcome| Some(outcome.value)) else {
-                text += &format!("    {name:<34} no sample\n");
+                text += &format!("    {name:<34} {}\n", samples.stuck.get(&place).unwrap_or(&"no sample"));
                 continue;
             };
             text += &format!("    {name:<34} {:>9} {:<22}", number(figures.median), spread(figures));
@@ -211,7 +214,7 @@ mod tests {
             let outcome = Outcome::new(value, Log::of(1));
             Sample { round, contestant, regime, outcome }
         };
-        Samples { kept: rows.iter().map(sample).collect(), sound: true }
+        Samples { kept: rows.iter().map(sample).collect(), stuck: BTreeMap::new(), sound: true }
     }
 
     #[test]
