@@ -1,7 +1,8 @@
 //! Many senders, many receivers: messages a second, all together.
 //!
 //! With blocking verbs, so with wake-ups; each worker has a handle of its own. Who has none, such as `ArrayQueue`, spins and, after a while,
-//! gives way; `ArrayQueue` takes part once more without giving way. With more workers than cores senders share the one core and receivers
+//! gives way, as do the channels once more by *polling*; `ArrayQueue` takes part once more without giving way. A disruptor's receiver reads
+//! whatever is there together, as it is meant to; all others take a message a call. With more workers than cores senders share the one core and receivers
 //! the other (on two cores; see `--float`).
 //!
 //! Each sender sends its share, and the last to be done sends every receiver a message to stop at. In the warm-up every
@@ -15,7 +16,7 @@ use crate::bare::Shared;
 use crate::crew::{self, Cores, Job, Log, Mode, Post};
 use crate::payload::Payload;
 use crate::peers::ours::BLOCK;
-use crate::peers::{self, Party, Visitor, ours, threads};
+use crate::peers::{self, Party, Visitor, disruptor, ours, threads};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::*};
@@ -137,33 +138,32 @@ pub fn fan<M: Payload, Q: Queue<M>>(
 fn verify_pass<M: Payload, R: Rx<M>>(rx: &mut R, at: Place) {
     let mut last = vec![None; at.senders];
     let mut left = ends(at);
-    while left > 0 {
-        let number = rx.receive(|message| {
-            message.verify();
-            message.number()
-        });
+    rx.receive_while(|message| {
+        message.verify();
+        let number = message.number();
         if number == STOP {
             left -= 1;
-            continue;
+        } else {
+            let place = (number >> PLACE) as usize;
+            assert!(last[place] < Some(number), "a sender's messages out of order");
+            last[place] = Some(number);
         }
-        let place = (number >> PLACE) as usize;
-        assert!(last[place] < Some(number), "a sender's messages out of order");
-        last[place] = Some(number);
-    }
+        left > 0
+    });
 }
 
 /// Receives until the end; returns the count of messages and the sum of their words.
 fn sum_pass<M: Payload, R: Rx<M>>(rx: &mut R, at: Place) -> (u64, u64) {
     let (mut count, mut sum, mut left) = (0_u64, 0_u64, ends(at));
-    while left > 0 {
-        let (number, words) = rx.receive(|message| (message.number(), message.sum()));
-        if number == STOP {
+    rx.receive_while(|message| {
+        if message.number() == STOP {
             left -= 1;
-            continue;
+        } else {
+            count += 1;
+            sum = sum.wrapping_add(message.sum());
         }
-        count += 1;
-        sum = sum.wrapping_add(words);
-    }
+        left > 0
+    });
     (count, sum)
 }
 
@@ -189,8 +189,9 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
         Visitor::<M>::visit(visitor, SPINNING, Threads, || threads::Array::<M>::new(CAPACITY, Wait::Spin));
     }
     peers::channels::<M>(Party::crowd(CAPACITY, crowd, Wait::Block), visitor);
+    peers::polling_channels::<M>(CAPACITY, visitor);
     if crowd.1 == 1 {
-        Visitor::<M>::visit(visitor, "disruptor", Threads, || threads::Disruptor::<M>::new(CAPACITY));
+        Visitor::<M>::visit(visitor, "disruptor", Threads, || disruptor::Multi::<M>::new(CAPACITY));
     }
     Visitor::<M>::visit(visitor, "ringmail, processes", Processes, ring);
     // Without blocking they do better, wherever they have the choice.
