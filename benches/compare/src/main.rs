@@ -23,6 +23,7 @@ mod record;
 mod regime;
 mod sample;
 mod times;
+mod vyukov;
 
 use cases::Case;
 use crew::Cores;

@@ -8,6 +8,8 @@
 //! Each sender sends its share, and the last to be done sends every receiver a message to stop at. In the warm-up every
 //! message is verified, and the order of each sender's; in the timed pass the sum of all words and the count are.
 //!
+//! Up to 64 bytes there is a bare queue in shared memory, which nobody recovers after a death: what that costs is the distance from it.
+//!
 //! What bounds it is the cache lines that change cores for a message, not the read-modify-writes: at 8 bytes four slots
 //! share a line, at 56 bytes each slot is one.
 
@@ -18,6 +20,7 @@ use crate::payload::Payload;
 use crate::peers::ours::BLOCK;
 use crate::peers::{self, Party, Visitor, disruptor, ours, threads};
 use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::vyukov::Vyukov;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 
@@ -194,6 +197,9 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
         Visitor::<M>::visit(visitor, "disruptor", Threads, || disruptor::Multi::<M>::new(CAPACITY));
     }
     Visitor::<M>::visit(visitor, "ringmail, processes", Processes, ring);
+    if size_of::<M>() <= 64 {
+        Visitor::<M>::visit(visitor, "bare vyukov", Processes, Vyukov::<M>::new);
+    }
     // Without blocking they do better, wherever they have the choice.
     peers::between_processes::<M>(Party::crowd(CAPACITY, crowd, Wait::Yield), visitor);
     let mut goals = vec![Goal::FIRST];
