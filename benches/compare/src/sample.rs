@@ -127,7 +127,8 @@ pub fn report(case: &Case, samples: &Samples) -> String {
             {
                 text += &format!(" {subject} / this: {}", ratio_text(ratio));
             }
-            text += &format!(" n={}\n", figures.count);
+            let stuck = samples.stuck.get(&place).map_or_else(String::new, |word| format!(", or {word}"));
+            text += &format!(" n={}{stuck}\n", figures.count);
         }
         for goal in &case.goals {
             text += &verdict(case, samples, regime, goal);
