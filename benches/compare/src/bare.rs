@@ -8,7 +8,7 @@
 
 use crate::crew::Line;
 use crate::payload::Payload;
-use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::queue::{Queue, Run, Rx, Tx, Wait};
 use std::cell::UnsafeCell;
 use std::fs::File;
 use std::ops::Deref;
@@ -252,6 +252,11 @@ impl<M: Payload, const BATCH: u64> Tx<M> for StreamEnd<M, BATCH> {
     #[inline]
     fn send(&mut self, message: &M) {
         self.fill(|slot| *slot = *message);
+    }
+
+    #[inline]
+    fn make_run<const B: usize>(&mut self, _: &mut Run<M, B>, start: u64) {
+        (start..start + B as u64).for_each(|number| self.fill(|slot| slot.become_numbered(number)));
     }
 
     #[inline]

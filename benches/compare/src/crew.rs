@@ -6,6 +6,7 @@
 //! [`Post::start`].
 
 use crate::bare::Shared;
+use crate::bystanders::Bystanders;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::*};
 use std::time::Duration;
 
@@ -157,7 +158,8 @@ impl Post<'_> {
 #[derive(Clone, Debug)]
 pub struct Log {
     pub elapsed: Duration,
-    /// The largest part of the time that a worker was ready to run and did not.
+    /// The largest part of the time that a worker was ready to run and did not; where workers outnumber the cores, the part of the time that
+    /// others ran on those.
     pub delayed: f64,
     pub workers: usize,
     figures: Vec<[u64; FIGURES]>,
@@ -198,9 +200,11 @@ pub fn run(mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Option<Log> {
 pub fn run_for(seconds: u32, mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Option<Log> {
     let crew = jobs.len();
     assert!(crew <= MOST);
+    let bystanders = (crew > cores.list.len()).then(Bystanders::look);
     // SAFETY: all zeroes are a gate that nobody has passed.
     let gate: Shared<Gate> = unsafe { Shared::zeroed(size_of::<Gate>()) };
     THREADS.store(usize::from(mode == Mode::Threads), Relaxed);
+    RAN_OUT.store(0, Relaxed);
     watch(seconds);
     let done = match mode {
         Mode::Threads => {
@@ -234,8 +238,10 @@ pub fn run_for(seconds: u32, mode: Mode, cores: &Cores, jobs: Vec<Job>) -> Optio
         let finish = desks.iter().map(|desk| desk.finish_ns.load(Acquire)).max().unwrap_or(0);
         let elapsed = Duration::from_nanos(finish.saturating_sub(start).max(1));
         let delayed = desks.iter().map(|desk| desk.delayed_ns.load(Acquire)).max().unwrap_or(0);
+        let delayed = bystanders
+            .map_or_else(|| delayed as f64 / elapsed.as_nanos() as f64, |bystanders| bystanders.ran_since(cores, crew));
         let figures = desks.iter().map(|desk| desk.figures.each_ref().map(|figure| figure.load(Acquire))).collect();
-        Log { elapsed, delayed: delayed as f64 / elapsed.as_nanos() as f64, workers: crew, figures }
+        Log { elapsed, delayed, workers: crew, figures }
     })
 }
 
@@ -273,6 +279,9 @@ fn reap(mut children: Vec<libc::pid_t>) -> bool {
         let child = unsafe { libc::waitpid(-1, &mut status, 0) };
         children.retain(|&other| other != child);
         if child < 0 || status != 0 {
+            if well {
+                RAN_OUT.store(usize::from(child < 0), Relaxed);
+            }
             well = false;
             children.iter().for_each(|&other| kill(other));
         }
@@ -291,6 +300,13 @@ pub fn bury(child: libc::pid_t) {
     // SAFETY: the status is not asked for.
     unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
 }
+
+/// Whether the last crew that did not get done was out of time, and did not fail.
+pub fn ran_out_of_time() -> bool {
+    RAN_OUT.load(Relaxed) == 1
+}
+
+static RAN_OUT: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the crew at work are threads.
 static THREADS: AtomicUsize = AtomicUsize::new(0);

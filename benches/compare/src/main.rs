@@ -6,9 +6,11 @@
 //!
 //! Cases are named by any part of their names; without one, all are run. Contestants take turns (A B C, A B C), and each
 //! sample lies between two probes of the [regime]. One is discarded, and taken again, if the probes differ, or if one of
-//! its workers was kept from running for more than 4 % of the time (which cannot be told where workers outnumber cores).
+//! its workers was kept from running for more than 4 % of the time; where workers outnumber cores and keep each other from running, if anybody else
+//! [ran](bystanders) for as long.
 
 mod bare;
+mod bystanders;
 mod cases;
 mod crew;
 mod machine;
@@ -21,9 +23,11 @@ mod record;
 mod regime;
 mod sample;
 mod times;
+mod vyukov;
 
 use cases::Case;
 use crew::Cores;
+use machine::Provenance;
 use record::Record;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,6 +40,8 @@ ringmail-compare [options] [case...]
   --cores A,B,...     cores to run on, two at least (0,1)
   --float             crews of more than two workers may run on any of the cores
   --csv PATH          writes every sample, discarded ones too, and beside it a histogram for each latency
+  --merge             keeps the samples of other cases that PATH (target/compare/samples.csv) has already; each case has a line
+                      that says when and with what its samples were taken
   --list              names the cases";
 
 struct Arguments {
@@ -44,6 +50,7 @@ struct Arguments {
     quick: bool,
     cores: Cores,
     csv: Option<PathBuf>,
+    merge: bool,
     list: bool,
     filters: Vec<String>,
 }
@@ -51,7 +58,7 @@ struct Arguments {
 fn arguments() -> Result<Arguments, lexopt::Error> {
     use lexopt::prelude::*;
     let (mut rounds, mut sample_ms, mut quick) = (None, None, false);
-    let (mut list, mut float, mut csv, mut filters) = (false, false, None, Vec::new());
+    let (mut list, mut float, mut merge, mut csv, mut filters) = (false, false, false, None, Vec::new());
     let mut cores = vec![0, 1];
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
@@ -61,6 +68,7 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
             Long("quick") => quick = true,
             Long("float") => float = true,
             Long("list") => list = true,
+            Long("merge") => merge = true,
             Long("cores") => {
                 let value = parser.value()?.string()?;
                 cores = value.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|_| "a list of numbers")?;
@@ -83,7 +91,8 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
         sample: Duration::from_millis(sample_ms.unwrap_or(if quick { 5 } else { 60 }).max(1)),
         quick,
         cores: Cores { list: cores, float },
-        csv,
+        csv: csv.or_else(|| merge.then(|| PathBuf::from("target/compare/samples.csv"))),
+        merge,
         list,
         filters,
     })
@@ -109,10 +118,14 @@ fn main() {
         cases.iter().for_each(|case| println!("{:<18} {}", case.name, case.about));
         return;
     }
-    let machine = machine::lines(&arguments.cores);
-    print!("{machine}");
-    println!("{} rounds, samples of {:?}; (T) threads, (P) processes\n", arguments.rounds, arguments.sample);
-    let mut record = Record::new(arguments.csv.take(), &machine).unwrap_or_else(|error| {
+    let Arguments { rounds, sample, quick, .. } = arguments;
+    let (sample_ms, quick) = (sample.as_millis(), if quick { "yes" } else { "no" });
+    let how = format!("rounds={rounds}, sample={sample_ms}ms, quick={quick}");
+    let provenance = Provenance::now(&arguments.cores, how);
+    let machine = provenance.lines();
+    println!("{machine}(T) threads, (P) processes\n");
+    let record = Record::new(arguments.csv.take(), arguments.merge, &machine, provenance.line());
+    let mut record = record.unwrap_or_else(|error| {
         eprintln!("cannot write the samples: {error}");
         std::process::exit(2);
     });

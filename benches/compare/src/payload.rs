@@ -31,6 +31,12 @@ pub trait Payload: ringmail::Message + Copy + Send + Sync {
         number_long(self.words_mut(), number);
     }
 
+    /// Becomes the message with this number: a short one is made apart and moved in, which the compiler makes stores of.
+    #[inline]
+    fn become_numbered(&mut self, number: u64) {
+        if self.words().len() > SHORT { self.renumber(number) } else { *self = Self::numbered(number) }
+    }
+
     /// Fails if any word is not what the first one says.
     fn verify(&self) {
         assert!(is_numbered(self.words(), self.number()), "a message that nobody sent");

@@ -55,8 +55,36 @@ pub trait Tx<M: Payload> {
         messages.iter().for_each(|message| self.send(message));
     }
 
+    /// Makes the run of messages that begins with a number and sends it: in place where the queue can do that.
+    #[inline]
+    fn make_run<const B: usize>(&mut self, run: &mut Run<M, B>, start: u64) {
+        run.with(start, |run| self.send_run(run));
+    }
+
     /// Sends what `write` makes of whatever lies there, in place where the queue can do that.
     fn fill(&mut self, write: impl FnOnce(&mut M));
+}
+
+/// Messages that are sent together, for queues that they are copied into.
+pub struct Run<M, const B: usize>(Vec<M>);
+
+impl<M: Payload, const B: usize> Run<M, B> {
+    pub fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Shows the messages from a number on. Longer ones are kept: an array of them takes the compiler minutes.
+    #[inline(always)]
+    pub fn with(&mut self, start: u64, send: impl FnOnce(&[M])) {
+        if size_of::<M>() <= 64 {
+            let run: [M; B] = std::array::from_fn(|ahead| M::numbered(start + ahead as u64));
+            send(&run);
+        } else {
+            self.0.resize_with(B, || M::numbered(0));
+            self.0.iter_mut().zip(start..).for_each(|(message, number)| message.renumber(number));
+            send(&self.0);
+        }
+    }
 }
 
 /// The receiving side.
@@ -64,9 +92,15 @@ pub trait Rx<M: Payload> {
     /// Receives a message and reads it, in place where the queue can do that.
     fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T;
 
-    /// Receives so many messages, as many at a time as there are, by the verb for that where there is one.
+    /// Receives messages until `each` says that one was the last: nothing is sent after it.
     #[inline]
-    fn receive_runs(&mut self, count: u64, mut each: impl FnMut(&M)) {
+    fn receive_while(&mut self, mut each: impl FnMut(&M) -> bool) {
+        while self.receive(&mut each) {}
+    }
+
+    /// Receives so many messages, which were sent in runs of `B`: as many at a time as there are, by the verb for that where there is one.
+    #[inline]
+    fn receive_runs<const B: usize>(&mut self, count: u64, mut each: impl FnMut(&M)) {
         (0..count).for_each(|_| self.receive(&mut each));
     }
 }

@@ -3,7 +3,8 @@
 //! On virtual machines the host moves virtual CPUs between groups of cores that share a cache, and now and then onto one core, as two
 //! hardware threads of it: round trips of 40 to 60 ns, 80 to 130, and 310 upwards, and nothing in between. The same code then differs by
 //! a factor of 3 to 15, for seconds or minutes. A figure without its regime says nothing, and figures of two regimes must
-//! not be compared: every sample is taken between two probes, each a few milliseconds of ping-pong between the cores.
+//! not be compared: every sample is taken between two probes, each a few milliseconds of ping-pong between the cores. Of more than two cores each
+//! is probed with its neighbour in the list, and the slowest pair counts.
 
 use crate::bare::PingPong;
 use crate::crew::{Cores, now_ns, pin};
@@ -44,20 +45,26 @@ impl Regime {
     }
 }
 
-/// The median of bursts of round trips between the first two cores, in nanoseconds a round trip.
-pub fn probe(cores: &Cores) -> f64 {
+/// The slowest of the round trips between neighbours among the cores that so many workers run on, in nanoseconds.
+pub fn probe(cores: &Cores, workers: usize) -> f64 {
+    let used = if cores.float && workers > 2 { cores.list.len() } else { workers.clamp(2, cores.list.len()) };
+    cores.list[..used].windows(2).map(|pair| trip(pair[0], pair[1])).fold(0.0, f64::max)
+}
+
+/// The median of bursts of round trips between two cores, in nanoseconds a round trip.
+fn trip(one: usize, other: usize) -> f64 {
     let table = PingPong::map();
     let trips = BURSTS as u64 * TRIPS;
     let mut bursts = std::thread::scope(|scope| {
         scope.spawn(|| {
-            pin(&cores.list[1..2]);
+            pin(&[other]);
             for number in 1..=trips {
                 table.await_number(0, number);
                 table.send(1, number);
             }
         });
         let probe = scope.spawn(|| {
-            pin(&cores.list[..1]);
+            pin(&[one]);
             let mut number = 0;
             let burst = |_| {
                 let start = now_ns();

@@ -4,8 +4,9 @@
 //! these ratios is the result, their least and greatest its spread; the ratio of two medians would compare what was
 //! measured at different times.
 
-use crate::cases::{Case, Direction, Goal, Kind, Outcome};
+use crate::cases::{Case, Direction, Figure, Goal, Outcome};
 use crate::regime::Regime;
+use std::collections::BTreeMap;
 
 /// One sample that was kept.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ impl Summary {
 pub struct Samples {
     /// Those that were kept.
     pub kept: Vec<Sample>,
+    /// What became of contestants, by their places, that failed or did not come to an end.
+    pub stuck: BTreeMap<usize, &'static str>,
     /// Whether all of Ringmail's own came to their end.
     pub sound: bool,
 }
@@ -59,16 +62,16 @@ impl Samples {
         Summary::of(kept.filter_map(|sample| figure(&sample.outcome)).collect())
     }
 
-    fn value(&self, round: usize, regime: Regime, contestant: usize) -> Option<f64> {
+    fn figure(&self, round: usize, regime: Regime, contestant: usize, figure: Figure) -> Option<f64> {
         let matches =
             |sample: &&Sample| (sample.round, sample.regime, sample.contestant) == (round, regime, contestant);
-        self.kept.iter().find(matches).map(|sample| sample.outcome.value)
+        self.kept.iter().find(matches).and_then(|sample| figure.of(&sample.outcome))
     }
 
     /// Those of `peers` that come within a factor of two of the best of them: whose rounds decide who is first. The others would only
     /// cost rounds, since a round counts that has everybody.
-    fn rivals(&self, regime: Regime, peers: &[usize], direction: Direction) -> Vec<usize> {
-        let median = |&peer: &usize| Some((peer, self.summary(regime, peer, |outcome| Some(outcome.value))?.median));
+    fn rivals(&self, regime: Regime, peers: &[usize], direction: Direction, figure: Figure) -> Vec<usize> {
+        let median = |&peer: &usize| Some((peer, self.summary(regime, peer, |outcome| figure.of(outcome))?.median));
         let medians: Vec<_> = peers.iter().filter_map(median).collect();
         let Some(best) = medians.iter().map(|&(_, median)| median).reduce(|a, b| direction.better(a, b)) else {
             return Vec::new();
@@ -77,13 +80,20 @@ impl Samples {
         medians.into_iter().filter(|&(_, median)| is_close(median)).map(|(peer, _)| peer).collect()
     }
 
-    /// The subject's figures, each as a ratio to the best of `others` in the same round; rounds that lack one are left out.
-    pub fn ratios(&self, regime: Regime, others: &[usize], direction: Direction) -> Option<Summary> {
+    /// A subject's figures, each as a ratio to the best of `others` in the same round; rounds that lack one are left out.
+    pub fn ratios(
+        &self,
+        regime: Regime,
+        (subject, others): (usize, &[usize]),
+        direction: Direction,
+        figure: Figure,
+    ) -> Option<Summary> {
         let rounds = self.kept.iter().map(|sample| sample.round + 1).max().unwrap_or(0);
         let ratio = |round| {
-            let values: Option<Vec<_>> = others.iter().map(|&other| self.value(round, regime, other)).collect();
+            let values: Option<Vec<_>> =
+                others.iter().map(|&other| self.figure(round, regime, other, figure)).collect();
             let best = values?.into_iter().reduce(|a, b| direction.better(a, b))?;
-            Some(self.value(round, regime, 0)? / best)
+            Some(self.figure(round, regime, subject, figure)? / best)
         };
         // Beside nothing there is no ratio.
         Summary::of((0..rounds).filter_map(ratio).filter(|ratio| ratio.is_finite()).collect())
@@ -102,7 +112,7 @@ pub fn report(case: &Case, samples: &Samples) -> String {
         for (place, contestant) in case.contestants.iter().enumerate() {
             let name = format!("{} ({})", contestant.name, contestant.mode.letter());
             let Some(figures) = samples.summary(regime, place, |outcome| Some(outcome.value)) else {
-                text += &format!("    {name:<34} no sample\n");
+                text += &format!("    {name:<34} {}\n", samples.stuck.get(&place).unwrap_or(&"no sample"));
                 continue;
             };
             text += &format!("    {name:<34} {:>9} {:<22}", number(figures.median), spread(figures));
@@ -113,11 +123,12 @@ pub fn report(case: &Case, samples: &Samples) -> String {
                 text += &format!(" p99.9 {:>9} {:<22}", number(tail.median), spread(tail));
             }
             if place > 0
-                && let Some(ratio) = samples.ratios(regime, &[place], case.direction)
+                && let Some(ratio) = samples.ratios(regime, (0, &[place]), case.direction, Figure::Value)
             {
                 text += &format!(" {subject} / this: {}", ratio_text(ratio));
             }
-            text += &format!(" n={}\n", figures.count);
+            let stuck = samples.stuck.get(&place).map_or_else(String::new, |word| format!(", or {word}"));
+            text += &format!(" n={}{stuck}\n", figures.count);
         }
         for goal in &case.goals {
             text += &verdict(case, samples, regime, goal);
@@ -132,30 +143,32 @@ pub fn report(case: &Case, samples: &Samples) -> String {
 /// Whether a goal is reached in a regime.
 fn verdict(case: &Case, samples: &Samples, regime: Regime, goal: &Goal) -> String {
     let name = |&other: &usize| case.contestants[other].name;
+    let place = |name: &&str| case.contestants.iter().position(|contestant| contestant.name == *name);
+    let subject = goal.subject.map_or(0, |name| place(&name).expect("a goal names an unknown subject"));
     let others: Vec<_> = if goal.is_against_all() {
-        let is_peer = |&other: &usize| case.contestants[other].kind() == Kind::Peer;
-        let peers: Vec<_> = (1..case.contestants.len()).filter(is_peer).collect();
-        samples.rivals(regime, &peers, case.direction)
+        let peers: Vec<_> = (0..case.contestants.len()).filter(|&other| goal.is_rival(case, subject, other)).collect();
+        samples.rivals(regime, &peers, case.direction, goal.figure)
     } else {
-        let place = |name: &&str| case.contestants.iter().position(|contestant| contestant.name == *name);
         let others: Vec<_> = goal.best_of.iter().filter_map(place).collect();
         assert_eq!(others.len(), goal.best_of.len(), "a goal names an unknown contestant");
         others
     };
+    let who = goal.subject.map_or_else(String::new, |subject| format!("{subject}, "));
+    let figure = goal.figure.word();
     if others.is_empty() {
-        return "    goal: the first of all peers: there is none\n".to_owned();
+        return format!("    goal: {who}the first of all peers{figure}: there is none\n");
     }
     let best = others.iter().map(name).collect::<Vec<_>>().join(", ");
     let aim = match (goal.is_against_all(), case.direction) {
-        (true, _) => "the first of all peers, here".to_owned(),
+        (true, _) => format!("the first of all peers{figure}, here"),
         (false, Direction::MoreIsBetter(_)) => format!("at least {}x the best of", goal.bound),
         (false, Direction::LessIsBetter(_)) => format!("at most {}x the best of", goal.bound),
     };
-    let verdict = samples.ratios(regime, &others, case.direction).map_or_else(
+    let verdict = samples.ratios(regime, (subject, &others), case.direction, goal.figure).map_or_else(
         || "no round has all of them".to_owned(),
         |ratio| format!("{} {}", ratio_text(ratio), word(ratio, goal.bound, case.direction)),
     );
-    format!("    goal: {aim} {best}: {verdict}\n")
+    format!("    goal: {who}{aim} {best}: {verdict}\n")
 }
 
 /// What a ratio is called beside its bound. Who is first is a tie if the middle half of the rounds does not agree on it.
@@ -202,7 +215,7 @@ mod tests {
             let outcome = Outcome::new(value, Log::of(1));
             Sample { round, contestant, regime, outcome }
         };
-        Samples { kept: rows.iter().map(sample).collect(), sound: true }
+        Samples { kept: rows.iter().map(sample).collect(), stuck: BTreeMap::new(), sound: true }
     }
 
     #[test]
@@ -231,20 +244,34 @@ mod tests {
             (2, 1, Near, 10.0),
             (2, 2, Near, 60.0),
         ]);
-        let ratio = samples.ratios(Near, &[1, 2], MORE).expect("two rounds");
+        let ratio = samples.ratios(Near, (0, &[1, 2]), MORE, Figure::Value).expect("two rounds");
         assert_eq!((ratio.least, ratio.greatest, ratio.count), (0.5, 2.0, 2));
-        let ratio = samples.ratios(Near, &[1, 2], LESS).expect("two rounds");
+        let ratio = samples.ratios(Near, (0, &[1, 2]), LESS, Figure::Value).expect("two rounds");
         assert_eq!((ratio.least, ratio.greatest, ratio.count), (3.0, 4.0, 2));
-        assert!(samples.ratios(Far, &[1], MORE).is_none());
+        assert!(samples.ratios(Far, (0, &[1]), MORE, Figure::Value).is_none());
     }
 
     #[test]
     fn who_is_far_behind_is_no_rival() {
         use Regime::Near;
         let samples = samples(&[(0, 0, Near, 9.0), (0, 1, Near, 10.0), (0, 2, Near, 5.0), (0, 3, Near, 4.9)]);
-        assert_eq!(samples.rivals(Near, &[1, 2, 3], MORE), [1, 2]);
-        assert_eq!(samples.rivals(Near, &[1, 2, 3], LESS), [2, 3]);
-        assert_eq!(samples.rivals(Regime::Far, &[1, 2, 3], LESS), [] as [usize; 0]);
+        assert_eq!(samples.rivals(Near, &[1, 2, 3], MORE, Figure::Value), [1, 2]);
+        assert_eq!(samples.rivals(Near, &[1, 2, 3], LESS, Figure::Value), [2, 3]);
+        assert_eq!(samples.rivals(Regime::Far, &[1, 2, 3], LESS, Figure::Value), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn a_goal_can_be_about_the_tail() {
+        use Regime::Near;
+        let mut samples = samples(&[(0, 0, Near, 10.0), (0, 1, Near, 20.0), (1, 0, Near, 10.0), (1, 1, Near, 20.0)]);
+        let tail = |samples: &Samples| samples.ratios(Near, (0, &[1]), LESS, Figure::P99);
+        assert!(tail(&samples).is_none(), "there is none");
+        for (sample, p99) in samples.kept.iter_mut().zip([90.0, 30.0, 60.0, 30.0]) {
+            sample.outcome.p99 = Some(p99);
+        }
+        assert_eq!(tail(&samples).expect("two rounds").median, 2.5);
+        assert_eq!(samples.ratios(Near, (0, &[1]), LESS, Figure::Value).expect("two rounds").median, 0.5);
+        assert_eq!(samples.ratios(Near, (1, &[0]), LESS, Figure::Value).expect("two rounds").median, 2.0);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Messages of every length, copied in and looked at in place, between two processes: gigabytes a second.
 //!
 //! The sender has the message in a buffer of its own and sends it; the receiver compares its first word and its last with what
-//! must be there, and lets go. So the bytes are moved once, by the sender, and what bounds it is `memcpy` of as many bytes into
+//! must be there (in the warm-up, all of it), and lets go. So the bytes are moved once, by the sender, and what bounds it is `memcpy` of as many bytes into
 //! memory that is warm: into the same place each time, or going round in as much memory as the ring does. *In place* is without
 //! the copy: the sender lends room and writes a number into each page of it, which is what a camera's driver costs the processor.
 
-use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
+use super::{Case, Contestant, Direction, Enlist, Goal, Kind, Measure, Outcome, Size};
 use crate::bare::{FrameEnd, Frames, Shape};
-use crate::crew::{self, Cores, Job, Mode};
+use crate::crew::{self, Cores, Job, Mode, Post};
 use crate::payload::Payload;
-use crate::peers::{self, Party};
+use crate::peers::ours::BLOCK;
+use crate::peers::{self, Party, Visitor, ours, rtrb, shaq};
 use crate::queue::{Queue, Rx, Tx, Wait};
 use ringmail::{Options, mpmc, spsc};
 use std::hint::black_box;
@@ -26,189 +27,266 @@ fn warm(len: usize) -> u64 {
     (WARM / len).clamp(4, 100_000) as u64
 }
 
-fn stamp(buffer: &mut [u8], number: u64) {
+/// What a sender does with a message: it leaves what lies there and stamps both ends, or, to warm up, writes all of it, differently each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Write {
+    Stamps,
+    All,
+}
+
+/// Makes the message with a number out of a buffer's bytes.
+fn write(buffer: &mut [u8], number: u64, how: Write) {
+    if how == Write::All {
+        buffer.fill(number as u8);
+    }
     let last = buffer.len() - 8;
     buffer[..8].copy_from_slice(&number.to_ne_bytes());
     buffer[last..].copy_from_slice(&number.to_ne_bytes());
 }
 
-fn check(message: &[u8], number: u64, len: usize) {
+/// The same where it is lent: besides the ends, a number goes into each page.
+fn write_pages(slot: &mut [u8], number: u64, how: Write) {
+    slot.iter_mut().step_by(4096).for_each(|byte| *byte = number as u8);
+    write(slot, number, how);
+}
+
+fn check(message: &[u8], number: u64, len: usize, how: Write) {
     assert_eq!(message.len(), len);
     assert_eq!(message[..8], number.to_ne_bytes(), "a message that nobody sent");
     assert_eq!(message[len - 8..], number.to_ne_bytes(), "a message that nobody sent whole");
+    if how == Write::All && len > 16 {
+        let page = [number as u8; 4096];
+        let is_whole = message[8..len - 8].chunks(4096).all(|bytes| *bytes == page[..bytes.len()]);
+        assert!(is_whole, "bytes that nobody sent");
+    }
 }
 
-/// Runs a sender of `n` messages beside a receiver of as many.
+/// Runs a sender of `n` messages beside a receiver of as many. (Loops of their own for each, as in a program: called through a pointer, the
+/// shortest messages would measure that.)
 fn pass<S, R>(
-    cores: &Cores,
+    (mode, cores): (Mode, &Cores),
     n: u64,
     len: usize,
     sender: impl FnOnce() -> S + Send + 'static,
     receiver: impl FnOnce() -> R + Send + 'static,
 ) -> Option<Outcome>
 where
-    S: FnMut(u64),
-    R: FnMut(u64),
+    S: FnMut(u64, Write),
+    R: FnMut(u64, Write),
 {
     let warm = warm(len);
-    let all = move |mut one: Box<dyn FnMut(u64) + '_>, post: &mut crew::Post<'_>| {
-        post.meet();
-        (0..warm).for_each(&mut one);
-        post.start();
-        (warm..warm + n).for_each(&mut one);
-        post.finish();
-        post.meet();
-    };
-    let sending: Job = Box::new(move |post| all(Box::new(sender()), post));
-    let receiving: Job = Box::new(move |post| all(Box::new(receiver()), post));
-    let log = crew::run_for(60, Mode::Processes, cores, vec![sending, receiving])?;
+    let sending: Job = Box::new(move |post| all(sender(), (warm, n), post));
+    let receiving: Job = Box::new(move |post| all(receiver(), (warm, n), post));
+    let log = crew::run_for(60, mode, cores, vec![sending, receiving])?;
     Some(Outcome::new(n as f64 * len as f64 / log.elapsed.as_nanos() as f64, log))
+}
+
+fn all(mut one: impl FnMut(u64, Write), (warm, n): (u64, u64), post: &mut Post<'_>) {
+    post.meet();
+    (0..warm).for_each(|number| one(number, Write::All));
+    post.start();
+    (warm..warm + n).for_each(|number| one(number, Write::Stamps));
+    post.finish();
+    post.meet();
 }
 
 fn options(len: usize) -> Options {
     Options::new().capacity(64).max_len(len).retain((4 * len).max(256 << 20))
 }
 
-fn spsc_copy(len: usize) -> Contestant {
-    Contestant::new("ringmail spsc", Mode::Processes, move |cores, n| {
+const PROCESSES: Mode = Mode::Processes;
+
+fn spsc_copy(name: &'static str, len: usize) -> Contestant {
+    Contestant::new(name, PROCESSES, move |cores, n| {
         let ring = spsc::Ring::<[u8]>::anonymous(&options(len)).expect("ring");
         let other = ring.clone();
         let sender = move || {
             let (mut tx, mut buffer) = (ring.sender().expect("sender"), vec![1; len]);
-            move |number| {
-                stamp(&mut buffer, number);
+            move |number, how| {
+                write(&mut buffer, number, how);
                 tx.send(&buffer).expect("send");
             }
         };
         let receiver = move || {
             let mut rx = other.receiver().expect("receiver");
-            move |number| check(&rx.recv().expect("recv"), number, len)
+            move |number, how| check(&rx.recv().expect("recv"), number, len, how)
         };
-        pass(cores, n, len, sender, receiver)
+        pass((PROCESSES, cores), n, len, sender, receiver)
     })
 }
 
-fn mpmc_copy(len: usize) -> Contestant {
-    Contestant::new("ringmail mpmc", Mode::Processes, move |cores, n| {
+fn mpmc_copy(name: &'static str, len: usize) -> Contestant {
+    Contestant::new(name, PROCESSES, move |cores, n| {
         let ring = mpmc::Ring::<[u8]>::anonymous(&options(len)).expect("ring");
         let other = ring.clone();
         let sender = move || {
             let (tx, mut buffer) = (ring.sender().expect("sender"), vec![1; len]);
-            move |number| {
-                stamp(&mut buffer, number);
+            move |number, how| {
+                write(&mut buffer, number, how);
                 tx.send(&buffer).expect("send");
             }
         };
         let receiver = move || {
             let rx = other.receiver().expect("receiver");
-            move |number| check(&rx.recv().expect("recv"), number, len)
+            move |number, how| check(&rx.recv().expect("recv"), number, len, how)
         };
-        pass(cores, n, len, sender, receiver)
+        pass((PROCESSES, cores), n, len, sender, receiver)
     })
 }
 
 fn spsc_in_place(len: usize) -> Contestant {
-    Contestant::new("ringmail spsc in place", Mode::Processes, move |cores, n| {
+    Contestant::new(IN_PLACE, PROCESSES, move |cores, n| {
         let ring = spsc::Ring::<[u8]>::anonymous(&options(len)).expect("ring");
         let other = ring.clone();
         let sender = move || {
             let mut tx = ring.sender().expect("sender");
-            move |number| {
+            move |number, how| {
                 let mut loan = tx.loan(len).expect("loan");
-                loan.iter_mut().step_by(4096).for_each(|byte| *byte = number as u8);
-                stamp(&mut loan, number);
+                write_pages(&mut loan, number, how);
                 loan.commit().expect("commit");
             }
         };
         let receiver = move || {
             let mut rx = other.receiver().expect("receiver");
-            move |number| check(&rx.recv().expect("recv"), number, len)
+            move |number, how| check(&rx.recv().expect("recv"), number, len, how)
         };
-        pass(cores, n, len, sender, receiver)
+        pass((PROCESSES, cores), n, len, sender, receiver)
     })
 }
 
 fn bare(len: usize) -> Contestant {
     let shape = Shape { capacity: (ROUND / len).clamp(2, 1024), len };
-    Contestant::new("bare ring", Mode::Processes, move |cores, n| {
+    Contestant::new("bare ring", PROCESSES, move |cores, n| {
         let ring = Arc::new(Frames::map(shape));
         let other = Arc::clone(&ring);
         let sender = move || {
             let (mut end, mut buffer) = (FrameEnd::new(ring, shape), vec![1; len]);
-            move |number| {
-                stamp(&mut buffer, number);
+            move |number, how| {
+                write(&mut buffer, number, how);
                 end.fill_next(|slot| slot.copy_from_slice(&buffer));
             }
         };
         let receiver = move || {
             let mut end = FrameEnd::new(other, shape);
-            move |number| end.read_next(|slot| check(slot, number, len))
+            move |number, how| end.read_next(|slot| check(slot, number, len, how))
         };
-        pass(cores, n, len, sender, receiver)
+        pass((PROCESSES, cores), n, len, sender, receiver)
     })
 }
 
 /// Plain copies into warm memory, going round in `places` of it. The second process has nothing to do.
 fn memcpy(name: &'static str, len: usize, places: usize) -> Contestant {
-    Contestant::new(name, Mode::Processes, move |cores, n| {
+    Contestant::new(name, PROCESSES, move |cores, n| {
         let sender = move || {
             // From a page on, as bodies lie: how the two lie to each other decides how fast a copy is.
             let (mut buffer, mut memory) = (vec![1; len], vec![2_u8; len * places + 4096]);
             let page = memory.as_ptr().align_offset(4096);
-            move |number| {
-                stamp(&mut buffer, number);
+            move |number, how| {
+                write(&mut buffer, number, how);
                 let place = page + number as usize % places * len;
                 black_box(&mut memory[place..place + len]).copy_from_slice(black_box(&buffer));
             }
         };
-        pass(cores, n, len, sender, || |_| {})
+        pass((PROCESSES, cores), n, len, sender, || |_, _| {})
     })
 }
 
-/// Every other queue, going round in as much memory as it takes to be quickest: a ring of many long messages goes through memory.
-struct Copying;
+/// Queues of one type of message, going round in as much memory as it takes to be quickest: a ring of many long messages goes through memory.
+struct Copying {
+    in_place: bool,
+}
 
 impl<M: Payload> Measure<M> for Copying {
     fn contestant<Q: Queue<M>>(&self, name: &'static str, mode: Mode, queue: impl Fn() -> Q + 'static) -> Contestant {
+        let in_place = self.in_place;
         Contestant::new(name, mode, move |cores, n| {
             let queue = queue();
             let other = queue.clone();
+            let receiver = move || {
+                let mut rx = other.receiver();
+                move |number, how| {
+                    rx.receive(|message| match how {
+                        Write::Stamps => message.verify_stamp(number),
+                        Write::All => {
+                            message.verify();
+                            assert_eq!(message.number(), number, "out of order");
+                        }
+                    });
+                }
+            };
+            if in_place {
+                let sender = move || {
+                    let mut tx = queue.sender();
+                    move |number, how| {
+                        tx.fill(|message| match how {
+                            Write::Stamps => {
+                                message.words_mut().iter_mut().step_by(4096 / 8).for_each(|word| *word = number);
+                                message.stamp(number);
+                            }
+                            Write::All => message.renumber(number),
+                        });
+                    }
+                };
+                return pass((mode, cores), n, size_of::<M>(), sender, receiver);
+            }
             let sender = move || {
                 let (mut tx, mut message) = (queue.sender(), M::boxed());
-                move |number| {
-                    message.stamp(number);
+                move |number, how| {
+                    match how {
+                        Write::Stamps => message.stamp(number),
+                        Write::All => message.renumber(number),
+                    }
                     tx.send(&message);
                 }
             };
-            let receiver = move || {
-                let mut rx = other.receiver();
-                move |number| rx.receive(|message| message.verify_stamp(number))
-            };
-            pass(cores, n, size_of::<M>(), sender, receiver)
+            pass((mode, cores), n, size_of::<M>(), sender, receiver)
         })
     }
 }
 
-fn others_of<M: Payload>() -> Vec<Contestant> {
-    let mut others = Enlist(Vec::new(), Copying);
+const IN_PLACE: &str = "ringmail spsc in place";
+
+/// Ringmail in messages of one type, and all that there is beside it.
+fn typed<M: Payload>() -> Vec<Contestant> {
+    let mut enlist = Enlist(Vec::new(), Copying { in_place: false });
     let capacity = (ROUND / size_of::<M>()).clamp(2, 1024);
-    peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut others);
-    others.0
+    let party = Party::pair(capacity, Wait::Spin);
+    let spsc = move || ours::Spsc::<M, BLOCK>::new(&ours::slots(capacity));
+    Visitor::<M>::visit(&mut enlist, "ringmail spsc", PROCESSES, spsc);
+    Visitor::<M>::visit(&mut enlist, "ringmail mpmc", PROCESSES, move || {
+        ours::Mpmc::<M, BLOCK>::new(&ours::slots(capacity))
+    });
+    peers::between_processes::<M>(party, &mut enlist);
+    peers::between_threads::<M>(party, &mut enlist);
+    enlist.1.in_place = true;
+    Visitor::<M>::visit(&mut enlist, IN_PLACE, PROCESSES, spsc);
+    Visitor::<M>::visit(&mut enlist, "shaq in place", PROCESSES, move || shaq::Spsc::<M>::new(capacity, Wait::Spin));
+    Visitor::<M>::visit(&mut enlist, "rtrb in place", Mode::Threads, move || {
+        rtrb::Rtrb::<M>::new(capacity, Wait::Spin)
+    });
+    #[cfg(feature = "peers")]
+    Visitor::<M>::visit(&mut enlist, "iceoryx2 in place", PROCESSES, move || {
+        peers::iceoryx::Iceoryx::<M>::new(capacity, (1, 1), Wait::Spin)
+    });
+    enlist.0
 }
 
-/// The peers, at some lengths: theirs are known when they are compiled, and each takes a while.
-fn others(len: usize) -> Vec<Contestant> {
+/// The peers, at some lengths: theirs are known when they are compiled, and each takes a while. Ringmail has messages of one type there, and
+/// bytes of any length as a second way; elsewhere only those.
+fn contestants(len: usize) -> Vec<Contestant> {
     const K: usize = 1 << 10;
     const M: usize = 1 << 20;
-    match len {
-        8 => others_of::<[u64; 1]>(),
-        64 => others_of::<[u64; 8]>(),
-        512 => others_of::<[u64; 64]>(),
-        4096 => others_of::<[u64; 4 * K / 8]>(),
-        0x1_0000 => others_of::<[u64; 64 * K / 8]>(),
-        0x10_0000 => others_of::<[u64; M / 8]>(),
-        _ => Vec::new(),
-    }
+    let mut contestants = match len {
+        8 => typed::<[u64; 1]>(),
+        64 => typed::<[u64; 8]>(),
+        512 => typed::<[u64; 64]>(),
+        4096 => typed::<[u64; 4 * K / 8]>(),
+        0x1_0000 => typed::<[u64; 64 * K / 8]>(),
+        0x10_0000 => typed::<[u64; M / 8]>(),
+        _ => return vec![spsc_copy("ringmail spsc", len), mpmc_copy("ringmail mpmc", len), spsc_in_place(len)],
+    };
+    contestants.extend([spsc_copy("ringmail spsc, [u8]", len), mpmc_copy("ringmail mpmc, [u8]", len)]);
+    contestants
 }
 
 const LENGTHS: [(&str, &str, usize); 14] = [
@@ -231,24 +309,16 @@ const LENGTHS: [(&str, &str, usize); 14] = [
 pub fn cases() -> Vec<Case> {
     let case = |(name, about, len): (&'static str, &'static str, usize)| {
         let round = (ROUND / len).max(2);
-        let mut others = others(len);
+        let mut contestants = contestants(len);
         let mut goals = Vec::new();
-        if !others.is_empty() {
-            goals.push(Goal::FIRST);
+        if contestants.iter().any(|contestant| contestant.kind() == Kind::Peer) {
+            goals.extend([Goal::FIRST, Goal::first(IN_PLACE)]);
         }
         // Of shorter messages it is not moving the bytes that costs.
         if len > 0xffff {
-            goals.push(Goal { best_of: &["memcpy"], bound: 0.85 });
+            goals.push(Goal::beside(&["memcpy"], 0.85));
         }
-        let mut contestants = vec![
-            spsc_copy(len),
-            mpmc_copy(len),
-            spsc_in_place(len),
-            bare(len),
-            memcpy("memcpy", len, 1),
-            memcpy("memcpy, going round", len, round),
-        ];
-        contestants.append(&mut others);
+        contestants.extend([bare(len), memcpy("memcpy", len, 1), memcpy("memcpy, going round", len, round)]);
         Case {
             name,
             about,

@@ -32,7 +32,9 @@ pub fn cases() -> Vec<Case> {
     let mut contestants = Enlist(Vec::new(), Steps);
     let ring = || ours::Mpmc::<Observation, BLOCK>::new(&ours::slots(CAPACITY));
     Visitor::<Observation>::visit(&mut contestants, "ringmail mpmc", Mode::Processes, ring);
-    peers::between_processes::<Observation>(Party::crowd(CAPACITY, CROWD, Wait::Yield), &mut contestants);
+    let party = Party::crowd(CAPACITY, CROWD, Wait::Yield);
+    peers::between_processes::<Observation>(party, &mut contestants);
+    peers::between_threads::<Observation>(party, &mut contestants);
     vec![Case {
         name: "fan-in",
         about: "4 actors send observations of 28,224 B to 1 learner, capacity 64",

@@ -200,7 +200,7 @@ pub fn cases() -> Vec<Case> {
             direction: Direction::MoreIsBetter("GB/s"),
             size: Size::Fitting { first: ((128 << 20) / len) as u64, step: 1 },
             contestants,
-            goals: vec![Goal { best_of: goal, bound: 0.9 }],
+            goals: vec![Goal::beside(goal, 0.9)],
         }
     };
     const K64: usize = 64 << 10;

@@ -7,6 +7,10 @@ use super::{Case, Contestant, Direction, Goal, Outcome, Size};
 use crate::bare;
 use crate::crew::{self, Cores, Mode, bury, fork, kill};
 use crate::payload::Payload;
+#[cfg(feature = "peers")]
+use crate::peers::ringfire::Ringfire;
+#[cfg(feature = "peers")]
+use crate::queue::{Queue, Rx, Tx, Wait};
 use ringmail::{Options, mpmc, spsc};
 use std::time::{Duration, Instant};
 
@@ -123,6 +127,25 @@ fn shaq(name: &'static str, killed: bool) -> Contestant {
     })
 }
 
+/// Lossless, from one sender to one receiver, whose successor registers as a reader of its own.
+#[cfg(feature = "peers")]
+fn ringfire(name: &'static str, killed: bool) -> Contestant {
+    Contestant::new(name, Mode::Processes, move |cores, n| {
+        let prepare = move || {
+            let queue = Ringfire::<Message>::new(CAPACITY, Wait::Block);
+            let tx = queue.sender();
+            if killed {
+                kill_while_blocked(|| queue.receiver().receive(|_| {}));
+            }
+            (tx, queue.receiver(), queue)
+        };
+        pass(cores, n, prepare, |(tx, rx, _), message| {
+            tx.send(&message);
+            rx.receive(|message| *message)
+        })
+    })
+}
+
 fn case(name: &'static str, about: &'static str, contestants: Vec<Contestant>, goals: Vec<Goal>) -> Case {
     let direction = Direction::LessIsBetter("ns");
     let size = Size::Fitting { first: 100_000, step: 1 };
@@ -130,7 +153,20 @@ fn case(name: &'static str, about: &'static str, contestants: Vec<Contestant>, g
 }
 
 pub fn cases() -> Vec<Case> {
-    let bound = vec![Goal { best_of: &["ringmail, before"], bound: 1.1 }];
+    #[allow(unused_mut)]
+    let mut cases = of_all();
+    #[cfg(feature = "peers")]
+    cases.push(case(
+        "kill-ringfire",
+        "ringfire lossless, 8 B, send + receive in one process, after a blocked receiver was killed",
+        vec![ringfire("ringfire, after", true), ringfire("ringfire, before", false)],
+        Vec::new(),
+    ));
+    cases
+}
+
+fn of_all() -> Vec<Case> {
+    let bound = vec![Goal::beside(&["ringmail, before"], 1.1)];
     vec![
         case(
             "kill-mpmc",

@@ -122,20 +122,67 @@ impl Direction {
     }
 }
 
-/// What the subject is to reach: a ratio to the best of some others, of each round.
+/// What is held against the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Figure {
+    Value,
+    /// The 99th percentile.
+    P99,
+}
+
+impl Figure {
+    pub fn of(self, outcome: &Outcome) -> Option<f64> {
+        match self {
+            Self::Value => Some(outcome.value),
+            Self::P99 => outcome.p99,
+        }
+    }
+
+    /// What a goal says of it, if anything.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Value => "",
+            Self::P99 => " in p99",
+        }
+    }
+}
+
+/// What a contestant is to reach: a ratio to the best of some others, of each round.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal {
+    /// The case's subject if it is not named.
+    pub subject: Option<&'static str>,
+    pub figure: Figure,
     pub best_of: &'static [&'static str],
     pub bound: f64,
 }
 
 impl Goal {
     /// To be the first of all.
-    pub const FIRST: Self = Self { best_of: &[], bound: 1.0 };
+    pub const FIRST: Self = Self { subject: None, figure: Figure::Value, best_of: &[], bound: 1.0 };
+    /// To have the shortest tail of all.
+    pub const FIRST_IN_P99: Self = Self { figure: Figure::P99, ..Self::FIRST };
+
+    /// To come near to the best of some, or to be ahead of it.
+    pub const fn beside(best_of: &'static [&'static str], bound: f64) -> Self {
+        Self { best_of, bound, ..Self::FIRST }
+    }
+
+    /// To be the first of all, for a contestant that is not the case's subject.
+    pub const fn first(subject: &'static str) -> Self {
+        Self { subject: Some(subject), ..Self::FIRST }
+    }
 
     /// Whether it is held against every peer, and not against some that it names.
     pub fn is_against_all(&self) -> bool {
         self.best_of.is_empty()
+    }
+
+    /// Whether a contestant is one of all peers, to a subject. Who copies its messages is not held against those that make them in place for
+    /// showing that, since they do less; who makes them there is held against everybody.
+    pub fn is_rival(&self, case: &Case, subject: usize, other: usize) -> bool {
+        let is_in_place = |place: usize| case.contestants[place].name.ends_with("in place");
+        case.contestants[other].kind() == Kind::Peer && (is_in_place(subject) || !is_in_place(other))
     }
 }
 

@@ -1,11 +1,14 @@
 //! Many senders, many receivers: messages a second, all together.
 //!
 //! With blocking verbs, so with wake-ups; each worker has a handle of its own. Who has none, such as `ArrayQueue`, spins and, after a while,
-//! gives way; `ArrayQueue` takes part once more without giving way. With more workers than cores senders share the one core and receivers
+//! gives way, as do the channels once more by *polling*; `ArrayQueue` takes part once more without giving way. A disruptor's receiver reads
+//! whatever is there together, as it is meant to; all others take a message a call. With more workers than cores senders share the one core and receivers
 //! the other (on two cores; see `--float`).
 //!
 //! Each sender sends its share, and the last to be done sends every receiver a message to stop at. In the warm-up every
 //! message is verified, and the order of each sender's; in the timed pass the sum of all words and the count are.
+//!
+//! Up to 64 bytes there is a bare queue in shared memory, which nobody recovers after a death: what that costs is the distance from it.
 //!
 //! What bounds it is the cache lines that change cores for a message, not the read-modify-writes: at 8 bytes four slots
 //! share a line, at 56 bytes each slot is one.
@@ -15,8 +18,9 @@ use crate::bare::Shared;
 use crate::crew::{self, Cores, Job, Log, Mode, Post};
 use crate::payload::Payload;
 use crate::peers::ours::BLOCK;
-use crate::peers::{self, Party, Visitor, ours, threads};
+use crate::peers::{self, Party, Visitor, disruptor, ours, threads};
 use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::vyukov::Vyukov;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::*};
 
@@ -137,33 +141,32 @@ pub fn fan<M: Payload, Q: Queue<M>>(
 fn verify_pass<M: Payload, R: Rx<M>>(rx: &mut R, at: Place) {
     let mut last = vec![None; at.senders];
     let mut left = ends(at);
-    while left > 0 {
-        let number = rx.receive(|message| {
-            message.verify();
-            message.number()
-        });
+    rx.receive_while(|message| {
+        message.verify();
+        let number = message.number();
         if number == STOP {
             left -= 1;
-            continue;
+        } else {
+            let place = (number >> PLACE) as usize;
+            assert!(last[place] < Some(number), "a sender's messages out of order");
+            last[place] = Some(number);
         }
-        let place = (number >> PLACE) as usize;
-        assert!(last[place] < Some(number), "a sender's messages out of order");
-        last[place] = Some(number);
-    }
+        left > 0
+    });
 }
 
 /// Receives until the end; returns the count of messages and the sum of their words.
 fn sum_pass<M: Payload, R: Rx<M>>(rx: &mut R, at: Place) -> (u64, u64) {
     let (mut count, mut sum, mut left) = (0_u64, 0_u64, ends(at));
-    while left > 0 {
-        let (number, words) = rx.receive(|message| (message.number(), message.sum()));
-        if number == STOP {
+    rx.receive_while(|message| {
+        if message.number() == STOP {
             left -= 1;
-            continue;
+        } else {
+            count += 1;
+            sum = sum.wrapping_add(message.sum());
         }
-        count += 1;
-        sum = sum.wrapping_add(words);
-    }
+        left > 0
+    });
     (count, sum)
 }
 
@@ -189,15 +192,19 @@ fn case<M: Payload>(name: &'static str, about: &'static str, crowd: (usize, usiz
         Visitor::<M>::visit(visitor, SPINNING, Threads, || threads::Array::<M>::new(CAPACITY, Wait::Spin));
     }
     peers::channels::<M>(Party::crowd(CAPACITY, crowd, Wait::Block), visitor);
+    peers::polling_channels::<M>(CAPACITY, visitor);
     if crowd.1 == 1 {
-        Visitor::<M>::visit(visitor, "disruptor", Threads, || threads::Disruptor::<M>::new(CAPACITY));
+        Visitor::<M>::visit(visitor, "disruptor", Threads, || disruptor::Multi::<M>::new(CAPACITY));
     }
     Visitor::<M>::visit(visitor, "ringmail, processes", Processes, ring);
+    if size_of::<M>() <= 64 {
+        Visitor::<M>::visit(visitor, "bare vyukov", Processes, Vyukov::<M>::new);
+    }
     // Without blocking they do better, wherever they have the choice.
     peers::between_processes::<M>(Party::crowd(CAPACITY, crowd, Wait::Yield), visitor);
     let mut goals = vec![Goal::FIRST];
-    goals.extend(bound.map(|bound| Goal { best_of: &["ArrayQueue"], bound }));
-    goals.extend(bound.filter(|_| crowd.0 + crowd.1 <= 4).map(|bound| Goal { best_of: &[SPINNING], bound }));
+    goals.extend(bound.map(|bound| Goal::beside(&["ArrayQueue"], bound)));
+    goals.extend(bound.filter(|_| crowd.0 + crowd.1 <= 4).map(|bound| Goal::beside(&[SPINNING], bound)));
     let size = Size::Fitting { first: 10_000, step: 4 };
     Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants: enlist.0, goals }
 }

@@ -1,8 +1,10 @@
 //! One sender, one receiver: messages a second.
 //!
 //! Two workers on two cores. The sender makes each message from its number, the receiver reads all of it. Where a queue has verbs that
-//! block, as Ringmail's usual ones do, they are used; elsewhere, and by *polling*, both spin when they must wait. In the warm-up every message is verified; in the timed pass the sum of all words is. *In place* the
-//! sender makes the message where it will be read.
+//! block, as Ringmail's usual ones do, they are used; elsewhere, and by *polling*, both spin when they must wait (channels, and what is called
+//! *yielding*, give way after a while). In the warm-up every message is verified; in the timed pass the sum of all words is. *In place* the
+//! sender makes the message where it will be read; a disruptor knows no other way, and who reads one reads whatever is there together. The
+//! messages of a batch are made in place wherever a queue lets that be, and else apart and sent as a slice.
 //!
 //! The limit is a bare ring of two counters, which are moved for each message, or for each batch.
 //!
@@ -14,9 +16,8 @@ use crate::bare;
 use crate::crew::{self, Cores, Job, Log, Mode};
 use crate::payload::Payload;
 use crate::peers::ours::SPIN;
-use crate::peers::{self, Party, ours};
-use crate::queue::{Queue, Rx, Tx, Wait};
-use disruptor::{Polling, Producer as _};
+use crate::peers::{self, Party, disruptor, ours, rtrb, threads};
+use crate::queue::{Queue, Run, Rx, Tx, Wait};
 use ringmail::{Options, spsc};
 use std::hint::spin_loop;
 use std::marker::PhantomData;
@@ -79,24 +80,6 @@ fn stream<M: Payload, S: Sink, R: Source<M>>(
         post.meet();
     });
     crew::run(mode, cores, vec![sender, receiver])
-}
-
-/// Messages that are sent together.
-struct Run<M, const B: usize>(Vec<M>);
-
-impl<M: Payload, const B: usize> Run<M, B> {
-    /// Shows the messages from a number on. Longer ones are kept: an array of them takes the compiler minutes.
-    #[inline(always)]
-    fn with(&mut self, start: u64, send: impl FnOnce(&[M])) {
-        if size_of::<M>() <= 64 {
-            let run: [M; B] = std::array::from_fn(|ahead| M::numbered(start + ahead as u64));
-            send(&run);
-        } else {
-            self.0.resize_with(B, || M::numbered(0));
-            self.0.iter_mut().zip(start..).for_each(|(message, number)| message.renumber(number));
-            send(&self.0);
-        }
-    }
 }
 
 /// How messages are handed over. (A type each, so that each has loops of its own, as in a program: in one that chose between them, what
@@ -251,119 +234,8 @@ fn ringmail<M: Payload, V: Verbs<M, B>, const B: usize>(name: &'static str, mode
     Contestant::rate(name, mode, move |cores, n| {
         let ring = spsc::Ring::<M>::anonymous(&Options::new().capacity(CAPACITY)).expect("ring");
         let other = ring.clone();
-        let sink = move || RingmailTx::<M, V, B>(ring.sender().expect("sender"), Run(Vec::new()), PhantomData);
+        let sink = move || RingmailTx::<M, V, B>(ring.sender().expect("sender"), Run::new(), PhantomData);
         stream(mode, cores, n, sink, move || RingmailRx::<M, V, B>(other.receiver().expect("receiver"), PhantomData))
-    })
-}
-
-/// Batches of one are single messages.
-struct RtrbTx<M, const B: usize>(rtrb::Producer<M>);
-struct RtrbRx<M, const B: usize>(rtrb::Consumer<M>);
-
-impl<M: Payload, const B: usize> Sink for RtrbTx<M, B> {
-    #[inline(always)]
-    fn send(&mut self, numbers: Range<u64>) {
-        if B > 1 {
-            for start in numbers.step_by(B) {
-                let chunk = loop {
-                    match self.0.write_chunk_uninit(B) {
-                        Ok(chunk) => break chunk,
-                        Err(_) => spin_loop(),
-                    }
-                };
-                chunk.fill_from_iter((start..start + B as u64).map(M::numbered));
-            }
-            return;
-        }
-        for number in numbers {
-            let message = M::numbered(number);
-            while self.0.push(message).is_err() {
-                spin_loop();
-            }
-        }
-    }
-}
-
-impl<M: Payload, const B: usize> Source<M> for RtrbRx<M, B> {
-    #[inline(always)]
-    fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
-        let mut left = count;
-        while left > 0 {
-            if B > 1 {
-                match self.0.read_chunk(B) {
-                    Ok(chunk) => {
-                        let (first, second) = chunk.as_slices();
-                        first.iter().for_each(&mut each);
-                        second.iter().for_each(&mut each);
-                        chunk.commit_all();
-                        left -= B as u64;
-                    }
-                    Err(_) => spin_loop(),
-                }
-            } else {
-                match self.0.pop() {
-                    Ok(message) => {
-                        each(&message);
-                        left -= 1;
-                    }
-                    Err(_) => spin_loop(),
-                }
-            }
-        }
-    }
-}
-
-fn rtrb<M: Payload, const B: usize>() -> Contestant {
-    Contestant::rate("rtrb", Mode::Threads, move |cores, n| {
-        let (tx, rx) = rtrb::RingBuffer::<M>::new(CAPACITY);
-        stream(Mode::Threads, cores, n, move || RtrbTx::<M, B>(tx), move || RtrbRx::<M, B>(rx))
-    })
-}
-
-struct DisruptorTx<M: Payload, const B: usize>(disruptor::SingleProducer<M, disruptor::SingleConsumerBarrier>);
-struct DisruptorRx<M>(disruptor::EventPoller<M, disruptor::SingleProducerBarrier>);
-
-impl<M: Payload, const B: usize> Sink for DisruptorTx<M, B> {
-    #[inline(always)]
-    fn send(&mut self, numbers: Range<u64>) {
-        if B > 1 {
-            for start in numbers.step_by(B) {
-                self.0.batch_publish(B, |slots| {
-                    slots.zip(start..).for_each(|(slot, number)| *slot = M::numbered(number));
-                });
-            }
-        } else {
-            numbers.for_each(|number| self.0.publish(|slot| *slot = M::numbered(number)));
-        }
-    }
-}
-
-impl<M: Payload> Source<M> for DisruptorRx<M> {
-    // However it was sent, whatever is there is taken together: that is how a disruptor is read.
-    #[inline(always)]
-    fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
-        let mut left = count;
-        while left > 0 {
-            match self.0.take(left) {
-                Ok(mut messages) => {
-                    for message in &mut messages {
-                        each(message);
-                        left -= 1;
-                    }
-                }
-                Err(Polling::NoEvents) => spin_loop(),
-                Err(Polling::Shutdown) => panic!("the producer left"),
-            }
-        }
-    }
-}
-
-fn disruptor<M: Payload, const B: usize>() -> Contestant {
-    Contestant::rate("disruptor", Mode::Threads, move |cores, n| {
-        let builder = disruptor::build_single_producer(CAPACITY, || M::numbered(0), disruptor::BusySpin);
-        let (poller, builder) = builder.new_event_poller();
-        let producer = builder.build();
-        stream(Mode::Threads, cores, n, move || DisruptorTx::<M, B>(producer), move || DisruptorRx(poller))
     })
 }
 
@@ -387,10 +259,10 @@ impl<M: Payload, T: Tx<M>, const B: usize> Sink for Through<Sending<T, M, B>, B>
         let Sending(tx, run) = &mut self.0;
         if B > 1 {
             for start in numbers.step_by(B) {
-                run.with(start, |run| tx.send_run(run));
+                tx.make_run(run, start);
             }
         } else if self.1 == Making::InPlace {
-            numbers.for_each(|number| tx.fill(|message| message.renumber(number)));
+            numbers.for_each(|number| tx.fill(|message| message.become_numbered(number)));
         } else {
             numbers.for_each(|number| tx.send(&M::numbered(number)));
         }
@@ -401,9 +273,14 @@ impl<M: Payload, R: Rx<M>, const B: usize> Source<M> for Through<R, B> {
     #[inline(always)]
     fn receive(&mut self, count: u64, mut each: impl FnMut(&M)) {
         if B > 1 {
-            self.0.receive_runs(count, each);
+            self.0.receive_runs::<B>(count, each);
         } else {
-            (0..count).for_each(|_| self.0.receive(&mut each));
+            let mut left = count;
+            self.0.receive_while(|message| {
+                each(message);
+                left -= 1;
+                left > 0
+            });
         }
     }
 }
@@ -417,7 +294,7 @@ fn through<M: Payload, Q: Queue<M>, const B: usize>(
     Contestant::rate(name, mode, move |cores, n| {
         let queue = queue();
         let other = queue.clone();
-        let sink = move || Through::<_, B>(Sending(queue.sender(), Run(Vec::new())), making);
+        let sink = move || Through::<_, B>(Sending(queue.sender(), Run::new()), making);
         stream::<M, _, _>(mode, cores, n, sink, move || Through::<_, B>(other.receiver(), making))
     })
 }
@@ -431,27 +308,43 @@ impl<M: Payload, const B: usize> Measure<M> for Batches<B> {
     }
 }
 
-const SHAPE: Party = Party { capacity: CAPACITY, senders: 1, receivers: 1, exclusive: true, wait: Wait::Spin };
-
 fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Case {
+    use Mode::{Processes, Threads};
     let (apart, in_place) = (Making::Apart, Making::InPlace);
     let ring = || ours::Spsc::<M, SPIN>::new(&ours::slots(CAPACITY));
     let shaq = || peers::shaq::Spsc::<M>::new(CAPACITY, Wait::Spin);
+    let array = || threads::Array::<M>::new(CAPACITY, Wait::Yield);
+    let rtrb = |wait| move || rtrb::Rtrb::<M>::new(CAPACITY, wait);
     let mut others = Enlist(Vec::new(), Batches::<1>);
-    peers::channels::<M>(SHAPE, &mut others);
-    peers::between_processes::<M>(SHAPE, &mut others);
+    peers::channels::<M>(Party::pair(CAPACITY, Wait::Block), &mut others);
+    peers::polling_channels::<M>(CAPACITY, &mut others);
+    peers::between_processes::<M>(Party::pair(CAPACITY, Wait::Spin), &mut others);
     let mut contestants = vec![
-        ringmail::<M, Blocking, 1>("ringmail", Mode::Threads),
-        rtrb::<M, 1>(),
-        disruptor::<M, 1>(),
-        ringmail::<M, Try, 1>("ringmail, polling", Mode::Threads),
-        ringmail::<M, Guarded, 1>("ringmail, recv and drop", Mode::Threads),
-        ringmail::<M, Blocking, 1>("ringmail, two processes", Mode::Processes),
-        through::<M, _, 1>("ringmail in place", Mode::Processes, in_place, ring),
-        through::<M, _, 1>("shaq in place", Mode::Processes, in_place, shaq),
-        through::<M, _, 1>("bare stream", Mode::Processes, apart, bare::Stream::<M, 1>::new),
+        ringmail::<M, Blocking, 1>("ringmail", Threads),
+        through::<M, _, 1>("rtrb", Threads, apart, rtrb(Wait::Spin)),
+        through::<M, _, 1>("disruptor", Threads, in_place, || disruptor::Single::<M>::new(CAPACITY)),
+        ringmail::<M, Try, 1>("ringmail, polling", Threads),
+        ringmail::<M, Guarded, 1>("ringmail, recv and drop", Threads),
+        ringmail::<M, Blocking, 1>("ringmail, two processes", Processes),
+        through::<M, _, 1>("ringmail in place", Threads, in_place, ring),
+        through::<M, _, 1>("rtrb in place", Threads, in_place, rtrb(Wait::Spin)),
+        through::<M, _, 1>("rtrb, yielding", Threads, apart, rtrb(Wait::Yield)),
+        through::<M, _, 1>("ringmail in place", Processes, in_place, ring),
+        through::<M, _, 1>("shaq in place", Processes, in_place, shaq),
+        through::<M, _, 1>("bare stream", Processes, in_place, bare::Stream::<M, 1>::new),
+        through::<M, _, 1>("ArrayQueue", Threads, apart, array),
     ];
+    #[cfg(feature = "peers")]
+    contestants.push(through::<M, _, 1>("iceoryx2 in place", Processes, in_place, || {
+        peers::iceoryx::Iceoryx::<M>::new(CAPACITY, (1, 1), Wait::Spin)
+    }));
     contestants.append(&mut others.0);
+    // A message that long is made where it will lie: the other way is a contest of copying.
+    if size_of::<M>() > 64 {
+        let first =
+            contestants.iter().position(|contestant| contestant.name == "ringmail in place").expect("it is there");
+        contestants.swap(0, first);
+    }
     Case {
         name,
         about,
@@ -459,27 +352,30 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
         size: Size::Fitting { first: 20_000, step: 64 },
         contestants,
         goals: vec![
-            Goal::FIRST,
-            Goal { best_of: &["rtrb"], bound: goal },
-            Goal { best_of: &["bare stream"], bound: 0.9 },
+            Goal::first("ringmail"),
+            Goal::first("ringmail in place"),
+            Goal::beside(&["rtrb"], goal),
+            Goal::beside(&["bare stream"], 0.9),
         ],
     }
 }
 
 fn batch<M: Payload, const B: usize>(name: &'static str, about: &'static str, bound: Option<f64>) -> Case {
+    use Mode::{Processes, Threads};
     let mut others = Enlist(Vec::new(), Batches::<B>);
-    peers::between_processes::<M>(SHAPE, &mut others);
+    peers::between_processes::<M>(Party::pair(CAPACITY, Wait::Spin), &mut others);
+    let in_place = Making::InPlace;
     let mut contestants = vec![
-        ringmail::<M, Many, B>("ringmail", Mode::Threads),
-        rtrb::<M, B>(),
-        disruptor::<M, B>(),
-        ringmail::<M, TryMany, B>("ringmail, polling", Mode::Threads),
-        ringmail::<M, Many, B>("ringmail, two processes", Mode::Processes),
-        through::<M, _, B>("bare stream", Mode::Processes, Making::Apart, bare::Stream::<M, 64>::new),
+        ringmail::<M, Many, B>("ringmail", Threads),
+        through::<M, _, B>("rtrb", Threads, in_place, || rtrb::Rtrb::<M>::new(CAPACITY, Wait::Spin)),
+        through::<M, _, B>("disruptor", Threads, in_place, || disruptor::Single::<M>::new(CAPACITY)),
+        ringmail::<M, TryMany, B>("ringmail, polling", Threads),
+        ringmail::<M, Many, B>("ringmail, two processes", Processes),
+        through::<M, _, B>("bare stream", Processes, in_place, bare::Stream::<M, 64>::new),
     ];
     contestants.append(&mut others.0);
-    let mut goals = vec![Goal::FIRST, Goal { best_of: &["bare stream"], bound: 0.9 }];
-    goals.extend(bound.map(|bound| Goal { best_of: &["rtrb", "disruptor"], bound }));
+    let mut goals = vec![Goal::FIRST, Goal::beside(&["bare stream"], 0.9)];
+    goals.extend(bound.map(|bound| Goal::beside(&["rtrb", "disruptor"], bound)));
     let size = Size::Fitting { first: 50_000, step: 64 };
     Case { name, about, direction: Direction::MoreIsBetter("million/s"), size, contestants, goals }
 }

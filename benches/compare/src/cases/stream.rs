@@ -125,7 +125,7 @@ pub fn cases() -> Vec<Case> {
         direction: Direction::MoreIsBetter("GB/s"),
         size: Size::Fitting { first: 200, step: 1 },
         contestants: vec![ringmail(len), pipe("pipe", len, None), pipe("pipe of 1 MiB", len, Some(LARGE_PIPE))],
-        goals: vec![Goal { best_of: &["pipe", "pipe of 1 MiB"], bound: 3.0 }],
+        goals: vec![Goal::beside(&["pipe", "pipe of 1 MiB"], 3.0)],
     };
     vec![
         case("stream-64k", "bytes in buffers of 64 KiB, two processes, beside a pipe", 64 << 10),

@@ -71,6 +71,7 @@ fn case<M: Payload>(name: &'static str, about: &'static str) -> Case {
         ours::Mpmc::<M, BLOCK>::new(&options())
     });
     peers::between_processes::<M>(Party::pair(CAPACITY, Wait::Spin), &mut contestants);
+    peers::between_threads::<M>(Party::pair(CAPACITY, Wait::Spin), &mut contestants);
     Case {
         name,
         about,

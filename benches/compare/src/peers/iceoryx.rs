@@ -72,6 +72,8 @@ pub struct IceoryxTx {
     notifier: Option<(Notifier<ipc::Service>, Event)>,
     /// Whether there may be no receiver for a while.
     alone: bool,
+    /// Whether a receiver has got something.
+    met: bool,
     _service: Service,
     _node: Node<ipc::Service>,
 }
@@ -98,7 +100,7 @@ impl<M: Payload> Queue<M> for Iceoryx<M> {
             let event = self.event(&node);
             (event.notifier_builder().create().expect("a notifier"), event)
         });
-        IceoryxTx { publisher, notifier, alone: self.receivers > 1, _service: service, _node: node }
+        IceoryxTx { publisher, notifier, alone: self.receivers > 1, met: false, _service: service, _node: node }
     }
 
     fn receiver(&self) -> Self::Rx {
@@ -140,9 +142,17 @@ impl<M: Payload> Tx<M> for IceoryxTx {
         }
     }
 
+    /// The first message is made apart, since it may have to be sent again.
     #[inline]
     fn fill(&mut self, write: impl FnOnce(&mut M)) {
-        assert!(self.give(write) > 0 || self.alone, "the receiver must be there first");
+        if self.met {
+            assert!(self.give(write) > 0 || self.alone, "the receiver must be there first");
+        } else {
+            let mut message = M::boxed();
+            write(&mut message);
+            self.send(&*message);
+            self.met = true;
+        }
     }
 }
 

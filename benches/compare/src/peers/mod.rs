@@ -6,7 +6,9 @@
 //! | `ours` | processes | Ringmail's two flavours |
 //! | `shaq` | processes | spsc and mpmc |
 //! | `system` | processes | pipe, Unix socket |
-//! | `threads` | threads | crossbeam, kanal, rtrb, disruptor |
+//! | `threads` | threads | crossbeam's and kanal's channels, `ArrayQueue` |
+//! | `rtrb` | threads | one sender, one receiver |
+//! | `disruptor` | threads | one sender or several, one receiver: several get everything |
 //! | `ringfire` | processes | lossless, one sender and one receiver: its queue for more of each loses messages by design |
 //! | `cloudtoid` | processes | many senders and receivers, bytes |
 //! | `ipmpsc` | processes | many senders, one receiver, bytes by serde |
@@ -15,7 +17,9 @@
 //!
 //! Those from `ringfire` on come with the feature `peers`.
 
+pub mod disruptor;
 pub mod ours;
+pub mod rtrb;
 pub mod shaq;
 pub mod system;
 pub mod threads;
@@ -121,9 +125,33 @@ pub fn between_processes<M: Payload>(shape: Party, visitor: &mut impl Visitor<M>
     }
 }
 
+/// Shows a visitor the queues between threads that messages of every length are copied through.
+pub fn between_threads<M: Payload>(shape: Party, visitor: &mut impl Visitor<M>) {
+    use Mode::Threads;
+    let Party { capacity, exclusive, wait, .. } = shape;
+    if exclusive {
+        visitor.visit("rtrb", Threads, move || rtrb::Rtrb::<M>::new(capacity, wait));
+        if const { size_of::<M>() <= disruptor::LONGEST } {
+            visitor.visit("disruptor", Threads, move || disruptor::Single::<M>::new(capacity));
+        }
+    }
+    if const { size_of::<M>() <= threads::LONGEST_VALUE } {
+        visitor.visit("ArrayQueue", Threads, move || threads::Array::<M>::new(capacity, wait));
+    } else {
+        visitor.visit("ArrayQueue of boxes", Threads, move || threads::Boxes::<M>::new(capacity, wait));
+    }
+}
+
 /// Shows a visitor the channels between threads.
 pub fn channels<M: Payload>(shape: Party, visitor: &mut impl Visitor<M>) {
     let Party { capacity, wait, .. } = shape;
     visitor.visit("crossbeam-channel", Mode::Threads, move || threads::Crossbeam::<M>::new(capacity, wait));
     visitor.visit("kanal", Mode::Threads, move || threads::Kanal::<M>::new(capacity, wait));
+}
+
+/// Shows a visitor the same by their verbs that do not block: who must wait looks again, and gives way after a while.
+pub fn polling_channels<M: Payload>(capacity: usize, visitor: &mut impl Visitor<M>) {
+    let wait = Wait::Yield;
+    visitor.visit("crossbeam-channel, polling", Mode::Threads, move || threads::Crossbeam::<M>::new(capacity, wait));
+    visitor.visit("kanal, polling", Mode::Threads, move || threads::Kanal::<M>::new(capacity, wait));
 }

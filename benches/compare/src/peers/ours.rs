@@ -88,7 +88,7 @@ macro_rules! flavour {
             }
 
             #[inline]
-            fn receive_runs(&mut self, count: u64, mut each: impl FnMut(&M)) {
+            fn receive_runs<const B: usize>(&mut self, count: u64, mut each: impl FnMut(&M)) {
                 let mut left = count;
                 while left > 0 {
                     let batch = self.0.recv_many(left.min(64) as usize).expect("recv_many");

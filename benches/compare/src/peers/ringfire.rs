@@ -106,7 +106,7 @@ impl<M: Payload> Rx<M> for RingfireRx<M> {
     }
 
     #[inline]
-    fn receive_runs(&mut self, count: u64, mut each: impl FnMut(&M)) {
+    fn receive_runs<const B: usize>(&mut self, count: u64, mut each: impl FnMut(&M)) {
         if const { size_of::<M>() > LONGEST } {
             unreachable!("not for messages that long");
         } else {

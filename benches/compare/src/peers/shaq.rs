@@ -1,10 +1,14 @@
 //! shaq: queues in a shared file, one to one and many to many.
 //!
-//! A long message is written and read in its slot, a short one by value; runs go in one batch. It has no blocking send.
+//! A long message is written and read in its slot, a short one by value; runs are made in one batch. It has no blocking send.
+//!
+//! Many to many, whoever has reserved a place publishes it only after all before it, and spins for those without giving way. Where workers
+//! outnumber cores, one that is preempted in between keeps the others spinning for as long as they may run, one after the other: a sample then
+//! takes a hundred times as long as the one before, or does not end in its time.
 
 use crate::bare::memory_file;
 use crate::payload::Payload;
-use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::queue::{Queue, Run, Rx, Tx, Wait};
 use shaq::{mpmc, spsc};
 use std::fs::File;
 use std::marker::PhantomData;
@@ -72,18 +76,20 @@ impl<M: Payload> Tx<M> for SpscTx<M> {
     }
 
     #[inline]
-    fn send_run(&mut self, messages: &[M]) {
-        let mut left = messages;
-        while !left.is_empty() {
+    fn make_run<const B: usize>(&mut self, _: &mut Run<M, B>, start: u64) {
+        let (mut next, end) = (start, start + B as u64);
+        while next < end {
             let mut batch = self.0.write_batch();
-            let before = left.len();
-            while let Some((first, rest)) = left.split_first()
-                && batch.try_write(*first).is_ok()
+            let before = next;
+            while next < end
+                // SAFETY: a slot holds words before it is written, see `words`.
+                && let Some(slot) = unsafe { batch.try_as_mut() }
             {
-                left = rest;
+                words(slot).become_numbered(next);
+                next += 1;
             }
             drop(batch);
-            if left.len() == before {
+            if next == before {
                 std::hint::spin_loop();
             }
         }
@@ -124,7 +130,7 @@ impl<M: Payload> Rx<M> for SpscRx<M> {
     }
 
     #[inline]
-    fn receive_runs(&mut self, count: u64, mut each: impl FnMut(&M)) {
+    fn receive_runs<const B: usize>(&mut self, count: u64, mut each: impl FnMut(&M)) {
         let mut left = count;
         while let Some(most) = NonZeroUsize::new(left.min(64) as usize) {
             let Some(batch) = self.0.try_reserve_read_batch(most) else {

@@ -1,15 +1,18 @@
-//! Queues between threads of one process: crossbeam's and kanal's channels, `ArrayQueue`, and disruptor with several senders. (rtrb and
-//! disruptor with one have verbs of their own in `cases/spsc.rs`.)
+//! Queues between threads of one process for any number of senders and receivers: crossbeam's and kanal's channels, and `ArrayQueue`.
 
 use crate::payload::Payload;
 use crate::queue::{Queue, Rx, Tx, Wait};
 use crossbeam_queue::ArrayQueue;
-use disruptor::{BusySpin, EventPoller, MultiProducer, MultiProducerBarrier, Polling, Producer, SingleConsumerBarrier};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+/// Longer messages are not passed by value.
+pub const LONGEST_VALUE: usize = 1024;
+
+/// `$sent` and `$got` say what the crate's verbs that do not block return: whether it was sent, and what was received.
 macro_rules! channel {
-    ($queue:ident, $package:ident) => {
+    ($queue:ident, $tx:ident, $package:ident, $sending:ident => $sent:expr, $receiving:ident => $got:expr) => {
         pub struct $queue<M>($package::Sender<M>, $package::Receiver<M>, Wait);
+        pub struct $tx<M>($package::Sender<M>, Wait);
 
         impl<M> Clone for $queue<M> {
             fn clone(&self) -> Self {
@@ -25,11 +28,11 @@ macro_rules! channel {
         }
 
         impl<M: Payload> Queue<M> for $queue<M> {
-            type Tx = $package::Sender<M>;
+            type Tx = $tx<M>;
             type Rx = Self;
 
             fn sender(&self) -> Self::Tx {
-                self.0.clone()
+                $tx(self.0.clone(), self.2)
             }
 
             fn receiver(&self) -> Self {
@@ -37,10 +40,16 @@ macro_rules! channel {
             }
         }
 
-        impl<M: Payload> Tx<M> for $package::Sender<M> {
+        impl<M: Payload> Tx<M> for $tx<M> {
             #[inline]
             fn send(&mut self, message: &M) {
-                $package::Sender::send(self, *message).expect("send");
+                match self.1 {
+                    Wait::Block => self.0.send(*message).expect("send"),
+                    wait => wait.until(|| {
+                        let $sending = self.0.try_send(*message);
+                        $sent.then_some(())
+                    }),
+                }
             }
 
             #[inline]
@@ -50,31 +59,24 @@ macro_rules! channel {
                 self.send(&message);
             }
         }
+
+        impl<M: Payload> Rx<M> for $queue<M> {
+            #[inline]
+            fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
+                match self.2 {
+                    Wait::Block => read(&self.1.recv().expect("recv")),
+                    wait => read(&wait.until(|| {
+                        let $receiving = self.1.try_recv();
+                        $got
+                    })),
+                }
+            }
+        }
     };
 }
 
-channel!(Crossbeam, crossbeam_channel);
-channel!(Kanal, kanal);
-
-impl<M: Payload> Rx<M> for Crossbeam<M> {
-    #[inline]
-    fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
-        match self.2 {
-            Wait::Block => read(&self.1.recv().expect("recv")),
-            wait => read(&wait.until(|| self.1.try_recv().ok())),
-        }
-    }
-}
-
-impl<M: Payload> Rx<M> for Kanal<M> {
-    #[inline]
-    fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
-        match self.2 {
-            Wait::Block => read(&self.1.recv().expect("recv")),
-            wait => read(&wait.until(|| self.1.try_recv().ok().flatten())),
-        }
-    }
-}
+channel!(Crossbeam, CrossbeamTx, crossbeam_channel, sent => sent.is_ok(), got => got.ok());
+channel!(Kanal, KanalTx, kanal, sent => sent.expect("try_send"), got => got.expect("try_recv"));
 
 /// It has no blocking: who must wait gives way, or not.
 pub struct Array<M>(Arc<ArrayQueue<M>>, Wait);
@@ -125,61 +127,59 @@ impl<M: Payload> Rx<M> for Array<M> {
     }
 }
 
-type Sending<M> = MultiProducer<M, SingleConsumerBarrier>;
-type Poller<M> = EventPoller<M, MultiProducerBarrier>;
-type Ends<M> = Mutex<(Sending<M>, Option<Poller<M>>)>;
+/// `ArrayQueue` of messages that are too long to be passed by value: of boxes, which come back empty by another.
+pub struct Boxes<M>(Arc<Both<M>>, Wait);
 
-/// Several senders and one receiver: a second one would get every message as well.
-#[derive(Clone)]
-pub struct Disruptor<M: Payload>(Arc<Ends<M>>);
+/// The full ones and the empty ones.
+type Both<M> = (ArrayQueue<Box<M>>, ArrayQueue<Box<M>>);
 
-impl<M: Payload> Disruptor<M> {
-    pub fn new(capacity: usize) -> Self {
-        let builder = disruptor::build_multi_producer(capacity, || M::numbered(0), BusySpin);
-        let (poller, builder) = builder.new_event_poller();
-        Self(Arc::new(Mutex::new((builder.build(), Some(poller)))))
+impl<M> Clone for Boxes<M> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0), self.1)
     }
 }
 
-impl<M: Payload> Queue<M> for Disruptor<M> {
-    type Tx = Sending<M>;
-    type Rx = DisruptorRx<M>;
-
-    fn sender(&self) -> Self::Tx {
-        self.0.lock().expect("nobody fails here").0.clone()
-    }
-
-    fn receiver(&self) -> Self::Rx {
-        DisruptorRx(self.0.lock().expect("nobody fails here").1.take().expect("one receiver"))
+impl<M: Payload> Boxes<M> {
+    pub fn new(capacity: usize, wait: Wait) -> Self {
+        let (full, empty) = (ArrayQueue::new(capacity), ArrayQueue::new(capacity));
+        (0..capacity).for_each(|_| assert!(empty.push(M::boxed()).is_ok(), "room for all"));
+        Self(Arc::new((full, empty)), wait)
     }
 }
 
-impl<M: Payload> Tx<M> for Sending<M> {
+impl<M: Payload> Queue<M> for Boxes<M> {
+    type Tx = Self;
+    type Rx = Self;
+
+    fn sender(&self) -> Self {
+        self.clone()
+    }
+
+    fn receiver(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl<M: Payload> Tx<M> for Boxes<M> {
     #[inline]
     fn send(&mut self, message: &M) {
-        self.publish(|slot| *slot = *message);
+        self.fill(|slot| slot.words_mut().copy_from_slice(message.words()));
     }
 
     #[inline]
     fn fill(&mut self, write: impl FnOnce(&mut M)) {
-        self.publish(write);
+        let mut message = self.1.until(|| self.0.1.pop());
+        write(&mut message);
+        assert!(self.0.0.push(message).is_ok(), "room for all");
     }
 }
 
-pub struct DisruptorRx<M>(Poller<M>);
-
-impl<M: Payload> Rx<M> for DisruptorRx<M> {
+impl<M: Payload> Rx<M> for Boxes<M> {
     #[inline]
     fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
-        let (mut read, mut done) = (Some(read), None);
-        Wait::Yield.until(|| match self.0.take(1) {
-            Ok(mut messages) => {
-                done = read.take().zip((&mut messages).next()).map(|(read, message)| read(message));
-                Some(())
-            }
-            Err(Polling::NoEvents) => None,
-            Err(Polling::Shutdown) => panic!("the senders left"),
-        });
-        done.expect("it was read")
+        let message = self.1.until(|| self.0.0.pop());
+        let done = read(&message);
+        assert!(self.0.1.push(message).is_ok(), "room for all");
+        done
     }
 }
