@@ -32,6 +32,9 @@ CASES: dict[str, tuple[Callable[[list[type[Peer]], Settings], Iterator[Case]], s
 #: Where committed figures are.
 DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs" / "python"
 
+#: Seconds between two times that what there is so far is written.
+WRITE_EVERY = 30.0
+
 SIZES = "10,1e3,1e4,1e5,1e6,1e7,1e8,1e9,1e10"
 
 
@@ -63,6 +66,7 @@ def main() -> int:
             print(f"{name}: {state}", flush=True)
     about = [f"{machine_line}; {machine.commit()}, {time.strftime('%Y-%m-%d')}."]
     outcomes: list[Outcome] = []
+    written = -WRITE_EVERY
 
     def write(plots_made: list[str]) -> None:
         said = [*about, "", report.measured(outcomes, settings.seconds, busy)]
@@ -76,8 +80,11 @@ def main() -> int:
             print("\n".join(report.lines(measurement.outcome)), flush=True)
         else:
             print(f"{measurement.case.title}: round {measurement.rounds}", flush=True)
-        # What there is is there, should somebody lose patience.
-        write([])
+        # What there is is there, should somebody lose patience. Summing it up takes a quarter of a second in the end.
+        nonlocal written
+        if time.monotonic() - written > WRITE_EVERY:
+            write([])
+            written = time.monotonic()
 
     with Probe() as probe:
         started = time.monotonic()

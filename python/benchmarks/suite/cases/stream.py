@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from .. import machine
-from ..crew import Failure, Gate, play
+from ..crew import LIMIT, Failure, Gate, play
 from ..payloads import Payload
 from ..peers.contract import Peer
 from ..sampling import Contestant, Figures
@@ -27,7 +27,7 @@ def contestant(
     """A peer that moves such messages; ``figure`` makes its figure of messages per second."""
 
     def prepare() -> Callable[[], Figures]:
-        need = peer.need(payload.nbytes, capacity) if payload.nbytes >= 100_000_000 else 0
+        need = peer.need(payload.nbytes, capacity) if payload.nbytes * capacity >= 100_000_000 else 0
         if need > machine.room():
             raise Failure(f"takes {need / 1e9:.0f} GB, which are not there")
         rate = _checked(peer, payload, capacity)
@@ -59,7 +59,9 @@ def _checked(peer: type[Peer], payload: Payload, capacity: int) -> float:
     made = peer(payload, capacity)
     try:
         gate, count = Gate(1), CHECKED if payload.nbytes < LONG else 2 if payload.nbytes < HUGE else 1
-        return float(play((_verify, (made, gate, count)), (_produce_numbered, (made, gate, count)))[0])
+        # Pages that are touched first cost a microsecond each, on both sides.
+        limit = LIMIT + payload.nbytes / 50e6
+        return float(play((_verify, (made, gate, count)), (_produce_numbered, (made, gate, count)), limit=limit)[0])
     finally:
         made.close()
 
