@@ -59,7 +59,10 @@ def _round(made: list[Measurement], until: float, left: int, after: Callable[[Me
     any_at_all = False
     for measurement in made:
         names = [name for name, took in measurement.took.items() if took <= longest]
-        if not names or time.monotonic() + sum(measurement.took[name] for name in names) > until:
+        # One alone, where there were others, has nobody to be compared with.
+        if len(names) < min(2, len(measurement.took)) or not names:
+            continue
+        if time.monotonic() + sum(measurement.took[name] for name in names) > until:
             continue
         measurement.round(names)
         after(measurement)
