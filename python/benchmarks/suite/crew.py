@@ -1,18 +1,26 @@
-"""The processes of one sample: started afresh, watched, and all ended when it is over."""
+"""The processes of one sample: started afresh, watched, and all ended when it is over.
+
+They are forked from one process that has imported what they all need and done nothing else: a new interpreter takes longer than most
+samples. A process of a sample that starts others has interpreters made for them (``SPAWN``), which are its children.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import gc
 import multiprocessing
+import os
+import pathlib
 import signal
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing import connection, resource_tracker
+from multiprocessing.context import BaseContext
 from typing import Any
 
-CONTEXT = multiprocessing.get_context("spawn")
+CONTEXT = multiprocessing.get_context("forkserver")
+SPAWN = multiprocessing.get_context("spawn")
 
 #: Seconds that a sample may take before it counts as hung: a message was lost, or somebody waits for ever.
 LIMIT = 90.0
@@ -62,10 +70,20 @@ def _act(result: connection.Connection, part: Callable[..., Any], arguments: tup
     time.sleep(3600)
 
 
-def start(part: Part) -> tuple[Any, connection.Connection]:
+def prepare() -> None:
+    """Has the process that samples are forked from import what they need; before the first of them."""
+    # Some versions of it do not look where this process does.
+    folder = str(pathlib.Path(__file__).resolve().parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH"))))
+    # A process with threads is not to be forked, and nothing here needs any.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    CONTEXT.set_forkserver_preload(["suite.nursery", "suite.cases.sums", "suite.cases.kills", "suite.cases.stream", "suite.peers"])
+
+
+def start(part: Part, context: BaseContext = CONTEXT) -> tuple[Any, connection.Connection]:
     """Starts a process; what it returns comes through the connection."""
-    ours, theirs = CONTEXT.Pipe(duplex=False)
-    process = CONTEXT.Process(target=_act, args=(theirs, *part))
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_act, args=(theirs, *part))  # type: ignore[attr-defined]
     process.start()
     theirs.close()
     return process, ours
@@ -101,6 +119,16 @@ def play(*parts: Part, wanted: int = 1, limit: float = LIMIT) -> list[Any]:
         return [results[place] for place in range(wanted)]
     finally:
         finish(players)
+
+
+def becomes(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it comes true in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.001)
+    return True
 
 
 def finish(players: list[tuple[Any, connection.Connection]]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
+import pathlib
 import platform
+import subprocess
 import time
 from importlib import metadata
 
@@ -29,6 +32,24 @@ def version(distribution: str) -> str:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return "of no known version"
+
+
+def commit() -> str:
+    """The commit that is measured, as far as that can be told."""
+    root = pathlib.Path(__file__).resolve().parents[3]
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    name = git("rev-parse", "--short=10", "HEAD")
+    if name is None:
+        return "of no known commit"
+    # What is written here does not make it another one.
+    return f"commit {name}" + (", changed" if git("status", "--porcelain", "--", ".", ":!docs/python") else "")
 
 
 def room() -> int:
@@ -64,7 +85,7 @@ class Bystanders:
         self.busy, self.own, self.since = _busy(), _own(), time.monotonic()
 
     def share(self) -> float:
-        """Theirs, as a part of one core. Children count as ours once they have been waited for."""
+        """Theirs, as a part of one core."""
         passed = time.monotonic() - self.since
         others = (_busy() - self.busy) - (_own() - self.own)
         return max(others, 0.0) / passed if passed > 0 else 0.0
@@ -77,5 +98,21 @@ def _busy() -> float:
 
 
 def _own() -> float:
+    """This process, all that descend from it, and whom they waited for."""
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    ticks, children = {}, collections.defaultdict(list)
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/stat") as stat:
+                # After the name, which may be anything: parent, processor time, and that of children that are no more.
+                fields = stat.read().rpartition(")")[2].split()
+        except OSError:
+            # It has ended since.
+            continue
+        ticks[int(process)] = sum(map(int, fields[11:15]))
+        children[int(fields[1])].append(int(process))
+    descendants = list(children[os.getpid()])
+    for process_id in descendants:
+        descendants += children[process_id]
+    own = times.user + times.system + times.children_user + times.children_system
+    return own + sum(ticks[process_id] for process_id in descendants) / os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,10 @@ import numpy as np
 NESTED = (2, 80, 4, 84, 84, 3)
 FRAME = (1080, 1920, 3)
 
+#: Elements that are made, and compared, at once.
+PERIODS = 400
+STRETCH = 251 * PERIODS
+
 
 class Example(NamedTuple):
     """The named tuple of that example."""
@@ -32,20 +36,44 @@ class Payload:
     def make(self, number: int = 0) -> Any:
         """The message of this number; different numbers give different messages."""
         if self.kind == "bytes":
-            # Where a part of it went astray, it shows.
-            pattern = bytes((number * 31 + place * 7) % 256 for place in range(min(self.nbytes, 251)))
-            return (pattern * (self.nbytes // max(len(pattern), 1) + 1))[: self.nbytes]
+            stretch = self._stretch(number).tobytes()
+            return b"".join([stretch] * (self.nbytes // STRETCH) + [stretch[: self.nbytes % STRETCH]])
         if self.kind == "array":
             made = np.empty(self.shape, self.dtype)
-            flat = made.reshape(-1)
-            done = min(flat.size, 251)
-            flat[:done] = (np.arange(done) * 7 + number) % 251
-            while done < flat.size:
-                more = min(done, flat.size - done)
-                flat[done : done + more] = flat[:more]
-                done += more
+            self.fill(made, number)
             return made
         return OBJECTS[self.what](number)
+
+    def fill(self, array: Any, number: int) -> None:
+        """Makes an array the message of this number."""
+        flat, stretch = array.reshape(-1), self._stretch(number)
+        for start in range(0, flat.size, STRETCH):
+            flat[start : start + STRETCH] = stretch[: flat.size - start]
+
+    def is_it(self, value: Any, number: int) -> bool:
+        """Whether this is the message of that number; a view of bytes is as good as bytes."""
+        if self.kind == "object":
+            return same(value, self.make(number))
+        if self.kind == "array":
+            if not isinstance(value, np.ndarray) or (value.dtype, value.shape) != (np.dtype(self.dtype), self.shape):
+                return False
+            flat = value.reshape(-1)
+        else:
+            flat = np.frombuffer(value, "u1")
+            if flat.size != self.nbytes:
+                return False
+        # Piece by piece: the longest fit into memory only once.
+        stretch = self._stretch(number)
+        return all(
+            np.array_equal(flat[start : start + STRETCH], stretch[: flat.size - start]) for start in range(0, flat.size, STRETCH)
+        )
+
+    def _stretch(self, number: int) -> Any:
+        # Where a part of a message went astray, it shows: what repeats is no power of two.
+        period = np.arange(251)
+        if self.kind == "bytes":
+            return np.tile((number * 31 + period * 7) % 256, PERIODS).astype("u1")
+        return np.tile((period * 7 + number) % 251, PERIODS).astype(self.dtype)
 
     def touch(self, value: Any) -> None:
         """Looks at both ends."""

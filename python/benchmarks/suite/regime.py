@@ -1,7 +1,8 @@
-"""Near or far: how fast a cache line moves between two cores at this moment.
+"""Siblings, near or far: how fast a cache line moves between two cores at this moment.
 
-On virtual machines the host moves virtual processors between groups of cores that share a cache. The same code then differs by a factor
-of 3 to 15, for seconds or minutes. A process that sleeps between probes plays ping-pong with this one over two cache lines; what the
+On virtual machines the host moves virtual processors between groups of cores that share a cache, and now and then onto one core, as two
+hardware threads of it. The same code then differs by a factor of 3 to 15, for seconds or minutes. The bounds are those of
+``benches/compare/src/regime.rs``. A process that sleeps between probes plays ping-pong with this one over two cache lines; what the
 interpreter itself takes for the same loop is subtracted.
 """
 
@@ -14,7 +15,9 @@ import time
 from multiprocessing import connection, get_context
 from typing import Self
 
-#: Below so many nanoseconds a round trip is near.
+#: Below so many nanoseconds a round trip is one between hardware threads of a core.
+SIBLING_NS = 70.0
+#: Below so many it is near.
 NEAR_NS = 250.0
 BURSTS, TRIPS = 15, 300
 
@@ -92,4 +95,6 @@ class Probe:
 
 def of(trip_ns: float) -> str:
     """The regime in which round trips take so long."""
+    if trip_ns < SIBLING_NS:
+        return "sibling"
     return "near" if trip_ns < NEAR_NS else "far"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import pathlib
 
 from . import summary
+from .regime import NEAR_NS, SIBLING_NS
 from .sampling import Case, Outcome
 from .summary import Summary, told
 
@@ -38,15 +40,30 @@ def write_markdown(
 ) -> None:
     """The tables."""
     text = ["# Ringmail for Python beside others", "", *about, ""]
-    text += ["| peer | |", "|---|---|", *(f"| {name} | {state} |" for name, state in peers), ""]
     text += goals(outcomes)
+    text += ["| peer | |", "|---|---|", *(f"| {name} | {state} |" for name, state in peers), ""]
+    text += [f"![{plot}]({plot})" for plot in plots]
+    text += [""] if plots else []
     tables: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         tables.setdefault(outcome.case.table or outcome.case.name, []).append(outcome)
     for of_table in tables.values():
         text += _sizes(of_table) if of_table[0].case.table else _case(of_table[0])
-    text += [f"![{plot}]({plot})" for plot in plots]
-    path.write_text("\n".join(text) + "\n")
+    path.write_text("\n".join(text).rstrip() + "\n")
+
+
+def measured(outcomes: list[Outcome], seconds: float, busy: float) -> str:
+    """How it was, in a paragraph."""
+    timed = [sample for outcome in outcomes if outcome.case.timed for sample in outcome.samples]
+    counted = collections.Counter(sample.regime for sample in timed if sample.counts)
+    regimes = ", ".join(f"{count} {regime}" for regime, count in counted.most_common()) or "none"
+    return (
+        f"Samples of about {seconds:g} s, contestants in turn; medians, least and greatest in brackets. *Sibling*, *near* and "
+        f"*far* is how fast a cache line moved between two cores (round trips below {SIBLING_NS:g} ns, below {NEAR_NS:g} ns, and "
+        "above), and what is compared was measured in one of them: copies beside copies, views beside views. A sample counts if "
+        f"that did not change meanwhile and others took at most {100 * busy:g} % of a core: "
+        f"{regimes}; {len(timed) - sum(counted.values())} of {len(timed)} did not count."
+    )
 
 
 def goals(outcomes: list[Outcome]) -> list[str]:
@@ -56,7 +73,7 @@ def goals(outcomes: list[Outcome]) -> list[str]:
         return []
     missed = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if not verdict.reached]
     reached = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if verdict.reached]
-    text = [f"## Goals: {len(reached)} reached, {len(missed)} missed", ""]
+    text = [f"## Goals: {len(missed)} missed, {len(reached)} reached", ""]
     return [*text, *missed, *reached, ""]
 
 
@@ -65,15 +82,37 @@ def _sizes(outcomes: list[Outcome]) -> list[str]:
     outcomes = sorted(outcomes, key=lambda outcome: outcome.case.column)
     names = _names([outcome.case for outcome in outcomes])
     text = []
-    for regime in sorted({regime for outcome in outcomes for regime in summary.regimes(outcome)}, reverse=True):
+    for regime in dict.fromkeys(regime for outcome in outcomes for regime in summary.regimes(outcome)):
         text += [f"## {outcomes[0].case.table} ({regime})", ""]
         text.append("| | " + " | ".join(outcome.case.heading for outcome in outcomes) + " |")
         text.append("|---" * (len(outcomes) + 1) + "|")
         for name, mode in names.items():
             cells = [_cell(outcome, regime, name) for outcome in outcomes]
             text.append(f"| {name} ({mode}) | " + " | ".join(cells) + " |")
-        text += ["", "Medians, least and greatest in brackets.", ""]
+        for mode, subject in outcomes[0].case.subjects.items():
+            found = [_beside(outcome, regime, mode) for outcome in outcomes]
+            if any(found):
+                text.append(f"| {subject} beside the best other {mode} | " + " | ".join(cell or "-" for cell in found) + " |")
+        text.append("")
     return text + _failures(outcomes)
+
+
+def _beside(outcome: Outcome, regime: str, mode: str) -> str | None:
+    """How the subject does beside the one that is hardest to beat."""
+    found = {
+        contestant.name: advantage
+        for contestant in outcome.case.contestants
+        if contestant.mode == mode and (advantage := summary.advantage(outcome, regime, contestant.name, mode))
+    }
+    if not found:
+        return None
+    name = min(found, key=lambda name: found[name].median)
+    return f"{_times(found[name].median)} {name}"
+
+
+def _times(factor: float) -> str:
+    # A loss is to be seen.
+    return f"{told(factor)}x" if factor >= 1 else f"**{told(factor)}x**"
 
 
 def _cell(outcome: Outcome, regime: str, name: str) -> str:
@@ -91,9 +130,11 @@ def _case(outcome: Outcome) -> list[str]:
         if case.several:
             head = [*case.several.values(), "of"]
         else:
-            head = [f"{case.unit} ({regime})", *extra, f"{SUBJECT} / this", "samples"]
+            where = f" ({regime})" if case.timed else ""
+            better_is = "more" if case.more_is_better else "less"
+            head = [f"{case.unit}{where}, {better_is} is better", *extra, "Ringmail is so many times as good", "samples"]
         text += ["| | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
-        for name, mode in _names([case]).items():
+        for name, mode in _ranked(outcome, regime):
             figures = summary.figures(outcome, regime, name)
             if figures is None:
                 continue
@@ -101,13 +142,23 @@ def _case(outcome: Outcome) -> list[str]:
                 sums = [_sum(outcome, name, key) for key in case.several]
                 text.append(f"| {name} | " + " | ".join([*sums, str(figures.count)]) + " |")
                 continue
-            ratio = summary.ratio(outcome, regime, SUBJECT, name) if name != SUBJECT else None
+            better = summary.advantage(outcome, regime, name, mode)
             extras = [summary.figures(outcome, regime, name, key) for key in extra]
             cells = [_spread(figures), *(told(found.median) if found else "-" for found in extras)]
-            cells += [f"{ratio.median:.2f}x ({ratio.least:.2f} to {ratio.greatest:.2f})" if ratio else "-", str(figures.count)]
+            cells += [f"{_times(better.median)} ({told(better.least)} to {told(better.greatest)})" if better else "-", str(figures.count)]
             text.append(f"| {name} ({mode}) | " + " | ".join(cells) + " |")
         text.append("")
     return text + _failures([outcome])
+
+
+def _ranked(outcome: Outcome, regime: str) -> list[tuple[str, str]]:
+    """Names and modes, the best first; where there are several figures, as they are."""
+    names = list(_names([outcome.case]).items())
+    if outcome.case.several:
+        return names
+    ranked = [(found.median, entry) for entry in names if (found := summary.figures(outcome, regime, entry[0]))]
+    ranked.sort(key=lambda entry: entry[0], reverse=outcome.case.more_is_better)
+    return [entry for _, entry in ranked]
 
 
 def _sum(outcome: Outcome, name: str, figure: str) -> str:
@@ -150,9 +201,9 @@ def lines(outcome: Outcome) -> list[str]:
                 told_of = ", ".join(f"{key} {_sum(outcome, contestant.name, key)}" for key in outcome.case.several)
                 text.append(f"  {contestant.name:<36} {told_of}, of {figures.count}")
                 continue
-            ratio = summary.ratio(outcome, regime, SUBJECT, contestant.name)
-            beside = f"  {SUBJECT} / this {ratio.median:.2f}" if ratio and contestant.name != SUBJECT else ""
-            text.append(f"  {regime:<5} {contestant.name:<36} {_spread(figures):<28} n={figures.count}{beside}")
+            better = summary.advantage(outcome, regime, contestant.name, contestant.mode)
+            beside = f"  Ringmail is {told(better.median)} times as good" if better else ""
+            text.append(f"  {regime:<7} {contestant.name:<36} {_spread(figures):<28} n={figures.count}{beside}")
     if outcome.samples and not text:
         text.append("  no sample counts: the machine was too busy (see --busy)")
     text += [f"  goal: {verdict.text(outcome)}" for verdict in summary.verdicts(outcome)]

@@ -7,7 +7,8 @@ took no more processor time than allowed; one that does not is taken again, a fe
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
 from . import crew, machine, regime
 from .crew import Failure
@@ -37,6 +38,11 @@ class Goal:
     bound: float
     #: Names of the others, in the same case; without any, the bound is a figure.
     best_of: list[str] = dataclasses.field(default_factory=list)
+    #: Which figure of a sample is meant, and whether more of it is better, where that is not as in the case.
+    figure: str = "value"
+    more_is_better: bool | None = None
+    #: Whether each sample has to reach it, and not only their median.
+    always: bool = False
 
 
 @dataclasses.dataclass
@@ -57,6 +63,10 @@ class Case:
     timed: bool = True
     #: Where the figures are not one but several: which, and their headings. ``value`` is not told then.
     several: dict[str, str] = dataclasses.field(default_factory=dict)
+    #: Whom contestants of a mode are compared with.
+    subjects: dict[str, str] = dataclasses.field(default_factory=lambda: {"copy": "ringmail", "view": "ringmail recv"})
+    #: Seconds, where it takes so many that it has to wait until all else was measured, if there is a limit.
+    lengthy: float = 0.0
 
 
 @dataclasses.dataclass
@@ -83,34 +93,48 @@ class Outcome:
     failures: dict[str, str]
 
 
-def take(case: Case, runs: int, busy: float, probe: regime.Probe, say: Callable[[str], None]) -> Outcome:
-    """Measures a case."""
-    outcome = Outcome(case, [], {})
-    samplers = {}
-    for contestant in case.contestants:
-        try:
-            samplers[contestant.name] = contestant.prepare()
-        except Exception as failure:
-            _fail(outcome, contestant.name, failure, say)
-        crew.clean()
-    for number in range(runs):
-        for name in list(samplers):
+class Measurement:
+    """A case while it is measured."""
+
+    def __init__(self, case: Case, busy: float, probe: regime.Probe, say: Callable[[str], None]) -> None:
+        self.case, self.busy, self.probe, self.say = case, busy, probe, say
+        self.outcome = Outcome(case, [], {})
+        self.rounds = 0
+        #: Seconds that a turn of each took, the last time.
+        self.took: dict[str, float] = {}
+        self._samplers: dict[str, Callable[[], Figures]] = {}
+
+    def prepare(self) -> None:
+        """Has all contestants checked."""
+        for contestant in self.case.contestants:
             try:
-                for sample in _tries(case, name, number, samplers[name], busy, probe):
-                    outcome.samples.append(sample)
+                self._samplers[contestant.name] = contestant.prepare()
             except Exception as failure:
-                _fail(outcome, name, failure, say)
-                del samplers[name]
+                self._fail(contestant.name, failure)
             crew.clean()
-    return outcome
 
+    def round(self, names: Iterable[str] | None = None) -> None:
+        """A turn for each contestant that has not failed, or for these of them."""
+        for name in [name for name in self._samplers if names is None or name in names]:
+            start = time.monotonic()
+            try:
+                for sample in _tries(self.case, name, self.rounds, self._samplers[name], self.busy, self.probe):
+                    self.outcome.samples.append(sample)
+            except Exception as failure:
+                self._fail(name, failure)
+                del self._samplers[name]
+                self.took.pop(name, None)
+            else:
+                self.took[name] = time.monotonic() - start
+            crew.clean()
+        self.rounds += 1
 
-def _fail(outcome: Outcome, name: str, failure: Exception, say: Callable[[str], None]) -> None:
-    # A library that fails in its own way is told of, and the others go on.
-    text = str(failure) if isinstance(failure, Failure) else f"{type(failure).__name__}: {failure}"
-    reason = text.splitlines()[0]
-    outcome.failures[name] = reason
-    say(f"  {name}: {reason}")
+    def _fail(self, name: str, failure: Exception) -> None:
+        # A library that fails in its own way is told of, and the others go on.
+        text = str(failure) if isinstance(failure, Failure) else f"{type(failure).__name__}: {failure}"
+        reason = text.splitlines()[0]
+        self.outcome.failures[name] = reason
+        self.say(f"  {name}: {reason}")
 
 
 def _tries(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import statistics
 
@@ -24,8 +25,9 @@ def of(figures: list[float]) -> Summary | None:
 
 
 def regimes(outcome: Outcome) -> list[str]:
-    """Those in which something counts."""
-    return sorted({sample.regime for sample in outcome.samples if sample.counts}, reverse=True)
+    """Those in which something counts; the one with most samples first."""
+    counted = collections.Counter(sample.regime for sample in outcome.samples if sample.counts)
+    return [regime for regime, _ in counted.most_common()]
 
 
 def figures(outcome: Outcome, regime: str, contestant: str, figure: str = "value") -> Summary | None:
@@ -45,7 +47,20 @@ def ratio(outcome: Outcome, regime: str, subject: str, other: str) -> Summary | 
     for sample in outcome.samples:
         if sample.counts and sample.regime == regime and sample.contestant in (subject, other):
             rounds.setdefault(sample.round, {})[sample.contestant] = sample.figures["value"]
-    return of([values[subject] / values[other] for values in rounds.values() if len(values) == 2])
+    return of([values[subject] / values[other] for values in rounds.values() if len(values) == 2 and values[other]])
+
+
+def advantage(outcome: Outcome, regime: str, other: str, mode: str) -> Summary | None:
+    """How many times as good as another Ringmail is, copies beside copies and views beside views; above 1 it wins."""
+    names = {contestant.name for contestant in outcome.case.contestants}
+    # Where nothing of ours lends, what copies is beside those that do as well.
+    subject = next((name for name in (outcome.case.subjects.get(mode), "ringmail") if name in names), None)
+    if subject is None or other.startswith("ringmail"):
+        return None
+    found = ratio(outcome, regime, subject, other)
+    if found is None or outcome.case.more_is_better or not found.least:
+        return found if outcome.case.more_is_better else None
+    return Summary(1 / found.median, 1 / found.greatest, 1 / found.least, found.count)
 
 
 def worst(outcome: Outcome, regime: str, subject: str, others: list[str]) -> tuple[str, Summary] | None:
@@ -69,12 +84,15 @@ class Verdict:
     def text(self, outcome: Outcome) -> str:
         """In words."""
         word = "reached" if self.reached else "**missed**"
-        wish = "at least" if outcome.case.more_is_better else "at most"
-        got = f"{told(self.figure.median)} ({told(self.figure.least)} to {told(self.figure.greatest)})"
-        about = f"{outcome.case.title}, {self.regime}: {self.goal.subject} {wish}"
+        wish = "at least" if _more_is_better(outcome, self.goal) else "at most"
+        got = f"{told(self.figure.median)} ({told(self.figure.least)} to {told(self.figure.greatest)}, n={self.figure.count})"
+        where = "" if self.regime == "any" else f", {self.regime}"
+        what = "" if self.goal.figure == "value" else f", {outcome.case.several.get(self.goal.figure, self.goal.figure)}"
+        about = f"{outcome.case.title}{what}{where}: {self.goal.subject} {wish}"
         if self.against:
-            return f"{about} {self.goal.bound:g}x {self.against}: {got}x, {word}"
-        return f"{about} {told(self.goal.bound)} {outcome.case.unit}: {got}, {word}"
+            return f"{about} {self.goal.bound:g}x {self.against}: {got}, {word}"
+        unit = f" {outcome.case.unit}" if self.goal.figure == "value" else ""
+        return f"{about} {told(self.goal.bound)}{unit}{' each time' if self.goal.always else ''}: {got}, {word}"
 
 
 def verdicts(outcome: Outcome) -> list[Verdict]:
@@ -86,12 +104,19 @@ def verdicts(outcome: Outcome) -> list[Verdict]:
             if goal.best_of:
                 against, figure = worst(outcome, regime, goal.subject, goal.best_of) or (None, None)
             else:
-                figure = figures(outcome, regime, goal.subject)
+                figure = figures(outcome, regime, goal.subject, goal.figure)
             if figure is None:
                 continue
-            reached = figure.median >= goal.bound if outcome.case.more_is_better else figure.median <= goal.bound
+            if _more_is_better(outcome, goal):
+                reached = (figure.least if goal.always else figure.median) >= goal.bound
+            else:
+                reached = (figure.greatest if goal.always else figure.median) <= goal.bound
             given.append(Verdict(goal, regime, reached, figure, against))
     return given
+
+
+def _more_is_better(outcome: Outcome, goal: Goal) -> bool:
+    return outcome.case.more_is_better if goal.more_is_better is None else goal.more_is_better
 
 
 def told(figure: float) -> str:

@@ -18,3 +18,5 @@ class Settings:
     total: int
     #: Deaths of each kind.
     kills: int
+    #: Whether there is little time: what takes much of it and tells little is left out.
+    brief: bool = False

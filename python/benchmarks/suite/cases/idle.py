@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from .. import payloads
 from ..crew import Gate, play
 from ..peers.contract import Peer
-from ..sampling import Case, Contestant, Figures
+from ..sampling import Case, Contestant, Figures, Goal
 from . import Settings
 
 
@@ -17,12 +17,14 @@ def cases(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
     """One case."""
     only = {"ringmail many", "ringmail loan", "ringmail get_into", "hand-written view", "Ray"}
     seconds = max(1.0, 2 * settings.seconds)
+    taking_part = [peer for peer in peers if peer.name not in only and "bytes" in peer.kinds]
     yield Case(
         name="idle",
         title="A consumer that waits",
         unit="% of a core",
         more_is_better=False,
-        contestants=[_contestant(peer, seconds) for peer in peers if peer.name not in only and "bytes" in peer.kinds],
+        contestants=[_contestant(peer, seconds) for peer in taking_part],
+        goals=[Goal(peer.name, 0.1) for peer in taking_part if peer.distribution == "ringmail"],
         timed=False,
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 import ringmail
 
 from .. import machine
-from ..crew import CONTEXT, Failure, end_with_parent, play
+from ..crew import SPAWN, Failure, end_with_parent, play
 from ..peers import ray
 from ..peers.contract import Peer
 from ..sampling import Case, Contestant, Figures, Goal
@@ -56,6 +56,7 @@ def cases(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
         more_is_better=False,
         contestants=[_contestant(name, mode, method, nbytes) for name, (mode, method) in methods.items()],
         goals=goals,
+        subjects=dict.fromkeys(("view", "copy", "inherited", "-"), "ringmail, slices kept"),
     )
 
 
@@ -150,9 +151,9 @@ def _of_raw_array(memory: Any, bounds: slice) -> Task:
 
 
 def _raw_array(nbytes: int) -> list[float]:
-    memory = CONTEXT.RawArray("f", nbytes // 4)
+    memory = SPAWN.RawArray("f", nbytes // 4)
     np.frombuffer(memory, "f4")[:] = 1
-    with _workers(CONTEXT, _of_raw_array, [(memory, _bounds(nbytes, worker)) for worker in range(WORKERS)]) as once:
+    with _workers(SPAWN, _of_raw_array, [(memory, _bounds(nbytes, worker)) for worker in range(WORKERS)]) as once:
         return _passes(nbytes, once)
 
 
@@ -166,7 +167,7 @@ def _mapped(nbytes: int, folder: str | None) -> list[float]:
     with tempfile.NamedTemporaryFile(dir=folder, prefix="ringmail-bench-") as file:
         np.ones(nbytes // 4, "f4").tofile(file)
         file.flush()
-        with _workers(CONTEXT, _of_file, [(file.name, _bounds(nbytes, worker)) for worker in range(WORKERS)]) as once:
+        with _workers(SPAWN, _of_file, [(file.name, _bounds(nbytes, worker)) for worker in range(WORKERS)]) as once:
             return _passes(nbytes, once)
 
 
@@ -201,7 +202,7 @@ def _shared(nbytes: int, kept: bool) -> list[float]:
         np.ndarray((nbytes // 4,), "f4", memory.buf)[:] = 1
         make: Callable[..., Task] = _of_shared if kept else _attaching
         shares = [(memory if kept else memory.name, _bounds(nbytes, worker)) for worker in range(WORKERS)]
-        with _workers(CONTEXT, make, shares) as once:
+        with _workers(SPAWN, make, shares) as once:
             return _passes(nbytes, once)
     finally:
         memory.close()
@@ -223,7 +224,7 @@ def _total(array: Any) -> float:
 def _pickled(nbytes: int) -> list[float]:
     array = np.ones(nbytes // 4, "f4")
     shares = [array[_bounds(nbytes, worker)] for worker in range(WORKERS)]
-    with CONTEXT.Pool(WORKERS, end_with_parent) as pool:
+    with SPAWN.Pool(WORKERS, end_with_parent) as pool:
         return _passes(nbytes, lambda: sum(pool.map(_total, shares, chunksize=1)))
 
 
@@ -265,7 +266,7 @@ def _holding(receiver: ringmail.Receiver) -> Task:
 def _ringmail_kept(nbytes: int) -> list[float]:
     sender, receiver = _pair(nbytes, WORKERS)
     _fill(sender, nbytes, WORKERS)
-    with _workers(CONTEXT, _holding, [(receiver,)] * WORKERS) as once:
+    with _workers(SPAWN, _holding, [(receiver,)] * WORKERS) as once:
         return _passes(nbytes, once)
 
 
@@ -279,5 +280,5 @@ def _receiving(receiver: ringmail.Receiver) -> Task:
 
 def _ringmail_each(nbytes: int) -> list[float]:
     sender, receiver = _pair(nbytes, WORKERS)
-    with _workers(CONTEXT, _receiving, [(receiver,)] * WORKERS) as once:
+    with _workers(SPAWN, _receiving, [(receiver,)] * WORKERS) as once:
         return _passes(nbytes, once, lambda: _fill(sender, nbytes, WORKERS))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import payloads
-from ..crew import CONTEXT, Gate, end_with_parent, play
+from ..crew import SPAWN, Gate, end_with_parent, play
 from ..payloads import Payload, same
 from ..peers.contract import Peer
 from ..sampling import Case, Contestant, Figures, Goal
@@ -18,6 +18,9 @@ from . import Settings
 
 #: Long enough for everybody to have gone to sleep.
 PAUSE = 0.002
+
+#: What is added to a name of one that a pool's worker was given.
+IN_POOL = ", in mp.Pool"
 
 
 def pingpong(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
@@ -55,7 +58,15 @@ def pool(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
         contestants.append(Contestant("mp.Pool", "copy", functools.partial(_prepare_pool, "pool", payload, count)))
         contestants.append(Contestant("ProcessPoolExecutor", "copy", functools.partial(_prepare_pool, "futures", payload, count)))
     present = {peer.name for peer in taking_part}
-    goals = [Goal("ringmail", 0.6, ["py-sharedmemory 4"])] if {"ringmail", "py-sharedmemory 4"} <= present else []
+    goals = []
+    if {"ringmail", "py-sharedmemory 4"} <= present:
+        goals.append(Goal("ringmail", 0.6, ["py-sharedmemory 4"]))
+        goals.append(Goal(f"ringmail{IN_POOL}", 0.6, [f"py-sharedmemory 4{IN_POOL}"]))
+    # A pool's tasks carry neither of them: workers get them once, by their initialiser, and a task says that there is a message.
+    for peer in taking_part:
+        if peer.name in ("ringmail", "ringmail recv", "py-sharedmemory 4"):
+            sampler = functools.partial(_prepare_initialised, peer, payload, count)
+            contestants.append(Contestant(peer.name + IN_POOL, peer.mode, sampler))
     yield Case(
         name="pool",
         title=f"An array of {payload.nbytes // 1_000_000} MB to a worker and back",
@@ -123,17 +134,66 @@ def _answer(there: Peer, back: Peer, gate: Gate) -> None:
     gate.wait()
     back.open_sender()
     while True:
-        value = there.get()
-        if there.mode == "view" and there.payload.kind == "bytes":
-            # Some take nothing but bytes.
-            value = bytes(value)
-        back.put(value)
-        del value
-        there.let_go()
+        _answer_one(there, back)
+
+
+def _answer_one(there: Peer, back: Peer) -> None:
+    value = there.get()
+    if there.mode == "view" and there.payload.kind == "bytes":
+        # Some take nothing but bytes.
+        value = bytes(value)
+    back.put(value)
+    del value
+    there.let_go()
 
 
 def _same_again(value: Any) -> Any:
     return value
+
+
+#: Both directions, in a worker of a pool.
+_given: list[Peer] = []
+
+
+def _give(there: Peer, back: Peer) -> None:
+    end_with_parent()
+    there.open_receiver()
+    back.open_sender()
+    _given[:] = [there, back]
+
+
+def _task() -> None:
+    _answer_one(*_given)
+
+
+def _prepare_initialised(peer: type[Peer], payload: Payload, count: int) -> Callable[[], Figures]:
+    def sample() -> Figures:
+        (trips,) = play((_initialised, (peer, payload, count)))
+        return _figures(trips, 1e3)
+
+    return sample
+
+
+def _initialised(peer: type[Peer], payload: Payload, count: int) -> list[float]:
+    there, back, value = peer(payload, 2), peer(payload, 2), payload.make()
+    there.sleepy = back.sleepy = True
+    with SPAWN.Pool(1, _give, (there, back)) as workers:
+        there.open_sender()
+        back.open_receiver()
+
+        def trip() -> Any:
+            back.let_go()
+            task = workers.apply_async(_task)
+            there.put(value)
+            got = back.get()
+            task.get()
+            return got
+
+        trips = [_timed(trip, value) for _ in range(count + 1)]
+        back.let_go()
+    there.close()
+    back.close()
+    return trips[1:]
 
 
 def _prepare_pool(which: str, payload: Payload, count: int) -> Callable[[], Figures]:
@@ -147,10 +207,10 @@ def _prepare_pool(which: str, payload: Payload, count: int) -> Callable[[], Figu
 def _pool(which: str, payload: Payload, count: int) -> list[float]:
     value, trips = payload.make(), []
     if which == "pool":
-        with CONTEXT.Pool(1, end_with_parent) as workers:
+        with SPAWN.Pool(1, end_with_parent) as workers:
             trips = [_timed(lambda: workers.apply(_same_again, (value,)), value) for _ in range(count + 1)]
     else:
-        with concurrent.futures.ProcessPoolExecutor(1, CONTEXT, end_with_parent) as executor:
+        with concurrent.futures.ProcessPoolExecutor(1, SPAWN, end_with_parent) as executor:
             trips = [_timed(lambda: executor.submit(_same_again, value).result(), value) for _ in range(count + 1)]
     return trips[1:]
 

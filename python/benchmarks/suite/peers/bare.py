@@ -116,7 +116,7 @@ class Bare(Peer):
 class BareView(Bare):
     """The same, looked at in place: a slot is free again when the next message is asked for."""
 
-    name, mode, copies = "hand-written view", "view", 1
+    name, mode, copies = "hand-written view", "view", 0
 
     def let_go(self) -> None:
         if self.held:

@@ -28,7 +28,7 @@ class Peer:
     distribution: ClassVar[str] = ""
     #: Whether several processes may put.
     many: ClassVar[bool] = True
-    #: Copies of a message there may be beside the sender's, at a capacity of 1.
+    #: Copies of a message there may be beside the sender's and those that wait in the queue.
     copies: ClassVar[int] = 2
     #: What kinds of payload it is for.
     kinds: ClassVar[tuple[str, ...]] = ("bytes", "array", "object")
@@ -54,6 +54,15 @@ class Peer:
     def version(cls) -> str:
         """Which one is measured."""
         return machine.version(cls.distribution) if cls.distribution else "as it comes with Python"
+
+    @classmethod
+    def need(cls, nbytes: int, capacity: int) -> int:
+        """Bytes that such messages may take at once, the sender's own included."""
+        return nbytes * (1 + capacity + cls.copies)
+
+    def numbered(self, number: int = 0) -> Any:
+        """The message of this number, as `put` and `pump` want it."""
+        return self.payload.make(number)
 
     def open_sender(self) -> None:
         """In a process that is to put, once the receiver is there."""

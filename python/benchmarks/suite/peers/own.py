@@ -19,9 +19,8 @@ class Ringmail(Peer):
 
     def __init__(self, payload: Payload, capacity: int) -> None:
         super().__init__(payload, capacity)
-        # As a user makes it who knows how long his messages get; nothing else is set.
-        longest = {"max_message_bytes": payload.nbytes + 65536} if payload.nbytes > 500_000_000 else {}
-        self.queue: ringmail.Queue[Any] = ringmail.Queue(capacity, **longest)
+        # As a user makes it: nothing is set.
+        self.queue: ringmail.Queue[Any] = ringmail.Queue(capacity)
 
     def open_sender(self) -> None:
         self.put = self.queue.put
@@ -72,12 +71,11 @@ class Into(Ringmail):
 class InPlace(Peer):
     """``recv``: one copy in, none out. Bytes go as they are, by ``send``."""
 
-    name, mode, module, distribution, copies = "ringmail recv", "view", "ringmail", "ringmail", 1
+    name, mode, module, distribution, copies = "ringmail recv", "view", "ringmail", "ringmail", 0
 
     def __init__(self, payload: Payload, capacity: int) -> None:
         super().__init__(payload, capacity)
-        longest = {"max_message_bytes": payload.nbytes + 65536} if payload.nbytes > 500_000_000 else {}
-        _, self.receiver = ringmail.pair(capacity, participants=64, **longest)  # type: ignore[arg-type]
+        _, self.receiver = ringmail.pair(capacity, participants=64)
         self.message: ringmail.Message | None = None
 
     def open_sender(self) -> None:
@@ -123,21 +121,31 @@ class InPlace(Peer):
 
 
 class Lent(InPlace):
-    """``loan`` and ``recv``: no copy at all. What fills the array is the producer's own work and is not timed."""
+    """``loan`` and ``recv``: no copy at all. What fills the array is the producer's own work and is not timed.
+
+    A message is its number: there is no array but the one in the slot.
+    """
 
     name, kinds = "ringmail loan", ("array",)
+
+    @classmethod
+    def need(cls, nbytes: int, capacity: int) -> int:
+        return nbytes * capacity
+
+    def numbered(self, number: int = 0) -> Any:
+        return number
 
     def open_sender(self) -> None:
         self.sender = self.receiver.ring.sender()
         self.put = self._fill
 
-    def _fill(self, value: Any) -> None:
-        with self.sender.loan(value.shape, value.dtype) as array:
-            array[...] = value
+    def _fill(self, number: int) -> None:
+        with self.sender.loan(self.payload.shape, self.payload.dtype) as array:
+            self.payload.fill(array, number)
 
     def pump(self, value: Any, count: int) -> None:
-        loan, shape, dtype = self.sender.loan, value.shape, value.dtype
+        loan, shape, dtype = self.sender.loan, self.payload.shape, self.payload.dtype
         for _ in range(count):
             with loan(shape, dtype) as array:
-                array[0] = value[0]
-                array[-1] = value[-1]
+                array[0] = value
+                array[-1] = value

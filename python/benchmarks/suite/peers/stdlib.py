@@ -12,6 +12,7 @@ from .contract import Peer, Raw
 class MpQueue(Peer):
     """``multiprocessing.Queue``."""
 
+    #: The pickle, and what the pipe is written from and read into.
     name, copies = "mp.Queue", 4
 
     def __init__(self, payload: Payload, capacity: int) -> None:
@@ -33,6 +34,10 @@ class MpPipe(Raw):
     """``multiprocessing.Pipe`` with ``send_bytes``. Its capacity is the kernel's."""
 
     name, many = "mp.Pipe", False
+
+    @classmethod
+    def need(cls, nbytes: int, capacity: int) -> int:
+        return super().need(nbytes, 0)
 
     def __init__(self, payload: Payload, capacity: int) -> None:
         super().__init__(payload, capacity)
