@@ -7,6 +7,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the system from outside")]
 #![allow(unused_macros, reason = "as for dead code")]
 
+pub mod seccomp;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
