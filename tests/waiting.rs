@@ -4,79 +4,94 @@
 mod support;
 
 use ringmail::{Options, mpmc as many};
+use std::hint::spin_loop;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use support::{Process, Side, hear, name, role, say, wait_asleep, wait_for, watchdog};
+use support::{Process, Seeded, Side, WATCHDOG, hear, name, role, say, wait_asleep, wait_for, watchdog};
 
 const EACH: u64 = 50_000;
 
+/// The most turns that somebody rests who polls: a moment, about as long as the other side needs to fall asleep.
+const MOST_TURNS: usize = 5;
+
 /// Nothing but sleeps: whoever misses does not spin.
 const SLEEPY: Options = Options::new().capacity(2).spin(Duration::ZERO);
-
-/// Sleeps that lasted longer than any wake-up takes: one that was lost, or a very busy machine.
-fn slow(since: Instant) -> u64 {
-    u64::from(since.elapsed() > Duration::from_millis(90))
-}
 
 both! {
     #[test]
     fn child() {
         let Some((role, args)) = role() else { return };
+        ringmail::set_nap(WATCHDOG * 10);
         let ring = flavour::Ring::<u64>::open(&args[0]).unwrap();
-        let mut slept = 0;
-        if role == "send" {
+        let mut turns = Seeded(args[1].parse().unwrap());
+        let mut rest = || (0..turns.below(MOST_TURNS)).for_each(|_| spin_loop());
+        if role.starts_with("send") {
             let mut tx = ring.sender().unwrap();
             say("joined");
             hear();
             for number in 1..=EACH {
-                let since = Instant::now();
-                tx.send(&number).unwrap();
-                slept += slow(since);
+                if role == "send by polling" {
+                    rest();
+                    while tx.try_send(&number).is_err() {
+                        spin_loop();
+                    }
+                } else {
+                    tx.send(&number).unwrap();
+                }
             }
-            say(format!("slept {slept}"));
+            say("sent");
         } else {
             let mut rx = ring.receiver().unwrap();
             say("joined");
             let (mut count, mut sum) = (0, 0);
             loop {
-                let since = Instant::now();
-                let Ok(message) = rx.recv() else { break };
-                // The first one waits for the start.
-                slept += if count > 0 { slow(since) } else { 0 };
-                count += 1;
-                sum += *message;
+                let message = if role == "receive by polling" {
+                    rest();
+                    rx.try_recv().map_err(|error| error.is_empty())
+                } else {
+                    rx.recv().map_err(|_| false)
+                };
+                match message {
+                    Ok(message) => {
+                        count += 1;
+                        sum += *message;
+                    }
+                    Err(true) => spin_loop(),
+                    Err(false) => break,
+                }
             }
-            say(format!("slept {slept}"));
             say(format!("received {count} {sum}"));
         }
     }
 
-    /// Every message of a crowd of processes gets through a ring so small that somebody sleeps all the time. Were one
-    /// wake-up in a hundred lost, this would take minutes, and be given up.
-    pub fn soak(options: &Options, senders: u64, receivers: u64) {
+    /// Every message of a crowd of processes gets through a ring so small that somebody sleeps all the time, and sleeps until he is
+    /// woken: were a single wake-up lost, it would be given up.
+    pub fn soak(options: &Options, senders: &[&str], receivers: &[&str]) {
         let name = name("soak");
         let ring = flavour::Ring::<u64>::create(&name, options).unwrap();
-        let mut receivers: Vec<_> = (0..receivers).map(|_| Process::start(CHILD, "receive", &[&name])).collect();
+        let start = |roles: &[&str]| -> Vec<_> {
+            roles.iter().zip(1..).map(|(role, seed)| Process::start(CHILD, role, &[&name, &seed.to_string()])).collect()
+        };
+        let mut receivers = start(receivers);
         receivers.iter_mut().for_each(|receiver| drop(receiver.expect("joined")));
-        let mut processes: Vec<_> = (0..senders).map(|_| Process::start(CHILD, "send", &[&name])).collect();
+        let mut processes = start(senders);
         processes.iter_mut().for_each(|sender| drop(sender.expect("joined")));
         let start = Instant::now();
         processes.iter_mut().for_each(|sender| sender.tell("go"));
-        let mut slept = 0;
         let mut total = (0, 0);
         for mut sender in processes {
-            slept += sender.expect("slept").parse::<u64>().unwrap();
+            sender.expect("sent");
             sender.finish();
         }
         for mut receiver in receivers {
-            slept += receiver.expect("slept").parse::<u64>().unwrap();
             let said = receiver.expect("received");
             let (count, sum) = said.split_once(' ').unwrap();
             total = (total.0 + count.parse::<u64>().unwrap(), total.1 + sum.parse::<u64>().unwrap());
             receiver.finish();
         }
-        println!("{senders} senders: {} messages in {:?}, {slept} long sleeps", total.0, start.elapsed());
+        println!("{} messages in {:?}", total.0, start.elapsed());
+        let senders = senders.len() as u64;
         assert_eq!(total, (senders * EACH, senders * EACH * (EACH + 1) / 2));
         drop(ring);
         assert!(!name.exists());
@@ -84,12 +99,22 @@ both! {
 
     #[test]
     fn one_to_one_by_sleeping() {
-        soak(&SLEEPY.capacity(1), 1, 1);
+        soak(&SLEEPY.capacity(1), &["send"], &["receive"]);
     }
 
     #[test]
     fn one_to_one_without_membarrier() {
-        soak(&SLEEPY.membarrier(false), 1, 1);
+        soak(&SLEEPY.membarrier(false), &["send"], &["receive"]);
+    }
+
+    /// A publisher that keeps its eyes open meets the other side as it falls asleep.
+    #[test]
+    fn one_sleeps_and_one_polls() {
+        for fenced in [false, true] {
+            let options = SLEEPY.capacity(1).membarrier(!fenced);
+            soak(&options, &["send by polling"], &["receive"]);
+            soak(&options, &["send"], &["receive by polling"]);
+        }
     }
 
     #[test]
@@ -172,17 +197,17 @@ both! {
 
 #[test]
 fn many_to_many_by_sleeping() {
-    mpmc::soak(&SLEEPY, 2, 2);
+    mpmc::soak(&SLEEPY, &["send"; 2], &["receive"; 2]);
 }
 
 #[test]
 fn many_to_many_without_membarrier() {
-    mpmc::soak(&SLEEPY.membarrier(false), 2, 2);
+    mpmc::soak(&SLEEPY.membarrier(false), &["send"; 2], &["receive"; 2]);
 }
 
 #[test]
 fn many_to_many_with_spinning() {
-    mpmc::soak(&Options::new().capacity(3), 2, 2);
+    mpmc::soak(&Options::new().capacity(3), &["send"; 2], &["receive"; 2]);
 }
 
 /// Processor time of this thread.
