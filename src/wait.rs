@@ -41,8 +41,8 @@ pub const CLOSED: u32 = 2;
 pub const FENCED: u32 = 4;
 const EPOCH: u32 = 8;
 
-/// The longest sleep without a look at the ring and at the peers. A death is noticed that late, and a verdict's age later;
-/// half a second is the most that anybody is promised.
+/// The longest sleep without a look at the ring and at the peers. A death is noticed that late, and a verdict's age later
+/// (see `VERDICT_MS`).
 pub const NAP: Duration = Duration::from_millis(250);
 
 /// [`NAP`], unless a test is at work in this process.
