@@ -20,8 +20,11 @@ const MOST_TURNS: usize = 5;
 /// Nothing but sleeps: whoever misses does not spin.
 const SLEEPY: Options = Options::new().capacity(2).spin(Duration::ZERO);
 
+/// A wait of so long, in vain.
+type Wait<'a> = &'a mut dyn FnMut(Duration);
+
 /// How much longer than `time` a wait took that ends after it; not before it.
-fn overrun(what: &str, time: Duration, wait: &mut dyn FnMut(Duration)) -> Duration {
+fn overrun(what: &str, time: Duration, wait: Wait<'_>) -> Duration {
     let start = Instant::now();
     wait(time);
     let took = start.elapsed();
@@ -152,7 +155,7 @@ both! {
     }
 
     /// Has `each` wait in vain, by every verb that may be given a time, as long as it likes.
-    fn in_vain(options: &Options, each: &mut dyn FnMut(&str, &mut dyn FnMut(Duration))) {
+    fn in_vain(options: &Options, each: &mut dyn FnMut(&str, Wait<'_>)) {
         let (mut tx, mut rx) = flavour::channel::<[u8]>(options).unwrap();
         each("recv_timeout", &mut |time| assert!(rx.recv_timeout(time).unwrap_err().is_timeout()));
         each("recv_deadline", &mut |time| assert!(rx.recv_deadline(Instant::now() + time).unwrap_err().is_timeout()));
