@@ -21,31 +21,39 @@ pub struct Case {
     pub name: &'static str,
     /// Instructions a message, sent and received; `None` for what is not ours.
     pub bound: Option<f64>,
+    /// Locked ones among them, at most.
+    pub locked: f64,
     pub make: fn() -> Pass,
 }
 
-const fn ours(name: &'static str, bound: f64, make: fn() -> Pass) -> Case {
-    Case { name, bound: Some(bound), make }
+/// An spsc ring locks nothing.
+const fn one(name: &'static str, bound: f64, make: fn() -> Pass) -> Case {
+    Case { name, bound: Some(bound), locked: 0.0, make }
+}
+
+/// An mpmc ring locks twice: a sender claims a slot, a receiver takes it.
+const fn many(name: &'static str, bound: f64, make: fn() -> Pass) -> Case {
+    Case { name, bound: Some(bound), locked: 2.0, make }
 }
 
 const fn others(name: &'static str, make: fn() -> Pass) -> Case {
-    Case { name, bound: None, make }
+    Case { name, bound: None, locked: f64::INFINITY, make }
 }
 
 /// *One by one*: received as soon as it is sent. *In turns*: 32 are sent, one by one, then received, one by one. *In runs*:
 /// 32 are sent by one call and received by another.
 pub const CASES: &[Case] = &[
-    ours("spsc     8 B, one by one", 88.3, spsc_singles::<1, 1>),
-    ours("spsc     8 B, in turns", 66.5, spsc_singles::<1, RUN>),
-    ours("spsc     8 B, by value", 78.3, spsc_values),
-    ours("spsc     8 B, in runs", 13.5, spsc_runs),
-    ours("spsc    64 B, one by one", 92.4, spsc_singles::<8, 1>),
-    ours("spsc  [u8; 8], in place", 120.4, spsc_bytes),
-    ours("mpmc     8 B, one by one", 118.7, mpmc_singles::<1, 1>),
-    ours("mpmc     8 B, in turns", 120.0, mpmc_singles::<1, RUN>),
-    ours("mpmc     8 B, in runs", 130.2, mpmc_runs),
-    ours("mpmc    64 B, one by one", 124.8, mpmc_singles::<8, 1>),
-    ours("mpmc  [u8; 8], in place", 161.8, mpmc_bytes),
+    one("spsc     8 B, one by one", 88.3, spsc_singles::<1, 1>),
+    one("spsc     8 B, in turns", 66.5, spsc_singles::<1, RUN>),
+    one("spsc     8 B, by value", 78.3, spsc_values),
+    one("spsc     8 B, in runs", 13.5, spsc_runs),
+    one("spsc    64 B, one by one", 92.4, spsc_singles::<8, 1>),
+    one("spsc  [u8; 8], in place", 120.4, spsc_bytes),
+    many("mpmc     8 B, one by one", 118.7, mpmc_singles::<1, 1>),
+    many("mpmc     8 B, in turns", 120.0, mpmc_singles::<1, RUN>),
+    many("mpmc     8 B, in runs", 130.2, mpmc_runs),
+    many("mpmc    64 B, one by one", 124.8, mpmc_singles::<8, 1>),
+    many("mpmc  [u8; 8], in place", 161.8, mpmc_bytes),
     others("rtrb     8 B, one by one", rtrb_singles::<1, 1>),
     others("rtrb     8 B, in turns", rtrb_singles::<1, RUN>),
     others("rtrb     8 B, in runs", rtrb_runs),
