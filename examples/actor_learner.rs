@@ -81,8 +81,8 @@ fn learn(steps: u64) -> Result {
             println!("{taken:9} steps  {:8.0} steps/s", rate(taken));
         }
     }
-    let (mean, reward) = (taken / batches.max(1), rewards / games.max(1) as f32);
-    println!("{taken:9} steps  {:8.0} steps/s  {mean} a batch, reward {reward:.2} a game", rate(taken));
+    let (mean, reward) = (taken as f64 / batches.max(1) as f64, rewards / games.max(1) as f32);
+    println!("{taken:9} steps  {:8.0} steps/s  {mean:.1} a batch, reward {reward:.2} a game", rate(taken));
     let failed = watch.join().unwrap_or(4);
     if failed == 0 { Ok(()) } else { Err(format!("{failed} of 4 actors failed").into()) }
 }

@@ -71,6 +71,9 @@ pub struct Waiter<'a> {
 /// How long a verdict about the peers stands, in milliseconds, while nobody comes or goes.
 const VERDICT_MS: u64 = 50;
 
+/// Half a second is the most that anybody is promised.
+const _: () = assert!(wait::NAP.as_millis() + VERDICT_MS as u128 <= 500);
+
 /// Misses of one handle that does not wait between two looks at the clock.
 const CLOCK_EVERY: u64 = 8;
 

@@ -15,7 +15,7 @@
 //! A **description** is one word: the length of the message in bytes, and one more than the number of its body, or zero. A message
 //! longer than a body goes on in those that follow: see [`bodies`].
 //!
-//! The layout is an ABI. It is `repr(C)` with every offset asserted here, drawn in `docs/layout.md` and held by a golden
+//! The layout is an ABI. It is `repr(C)` with the offset of every field asserted here, drawn in `docs/layout.md` and held by a golden
 //! test; [`VERSION`] changes with it. Geometry is copied out of the header when a ring is opened, checked by planning the
 //! same ring again, and never read from the segment afterwards.
 
@@ -516,26 +516,30 @@ pub struct Participant {
     pub last_generation: AtomicU32,
 }
 
-const _: () = {
-    use core::mem::offset_of;
-    assert!(size_of::<Header>() == 512 && align_of::<Header>() == 8);
-    assert!(size_of::<Header>() as u64 <= CONTROL);
-    assert!(offset_of!(Header, capacity) == 24 && offset_of!(Header, records_offset) == 64);
-    assert!(offset_of!(Header, participants) == 120 && offset_of!(Header, message_fixed) == 136);
-    assert!(offset_of!(Header, message_name) == 160 && offset_of!(Header, id) == 224);
-    assert!(offset_of!(Header, bodies) == 240);
-    assert!(size_of::<Participant>() == 64);
-};
+/// Asserts where each field of a type is; one that is not listed does not compile.
+macro_rules! assert_offsets {
+    ($type:ident: $($offset:literal $field:ident),+) => {
+        const _: fn(&$type) = |$type { $($field: _),+ }| ();
+        const _: () = { $(assert!(core::mem::offset_of!($type, $field) == $offset);)+ };
+    };
+}
 
-#[cfg(not(loom))]
+assert_offsets!(Header: 0 magic, 8 version, 12 flavour, 16 segment_len, 24 capacity, 32 max_len, 40 inline_len,
+    48 participants_offset, 56 skips_offset, 64 records_offset, 72 record_stride, 80 payloads_offset, 88 payload_stride,
+    96 bodies_offset, 104 body_stride, 112 retain, 120 participants, 124 flags, 128 redelivery, 132 spin_ns,
+    136 message_fixed, 144 message_element, 152 message_align, 160 message_name, 224 id, 240 bodies, 248 reserved);
+assert_offsets!(Control: 0 tail, 128 head, 256 taken, 384 bumped, 512 filled, 640 freed, 768 presence, 896 counters,
+    1024 memory, 1152 left, 1280 reserved);
+assert_offsets!(Taken: 0 position, 8 again, 16 attempts);
+assert_offsets!(Presence: 0 changes, 4 ever_sender, 8 ever_receiver);
+assert_offsets!(Counters: 0 reaped, 8 adopted, 16 rejected, 24 dropped, 32 bumped, 40 aborted, 48 undone);
+assert_offsets!(Memory: 0 committed, 8 high_water, 16 given, 24 base);
+assert_offsets!(Body: 0 user, 8 committed);
+assert_offsets!(Participant: 0 generation, 4 pid, 8 senders, 12 receivers, 16 last_generation);
+
 const _: () = {
-    use core::mem::offset_of;
+    assert!(size_of::<Header>() == 512 && align_of::<Header>() == 8 && 512 <= CONTROL);
     assert!(size_of::<Control>() as u64 == 3 * 1024 && size_of::<Line<AtomicU64>>() as u64 == LINE);
-    assert!(offset_of!(Control, tail) == 0 && offset_of!(Control, head) == 128 && offset_of!(Control, taken) == 256);
-    assert!(offset_of!(Control, bumped) == 384 && offset_of!(Control, filled) == 512);
-    assert!(offset_of!(Control, freed) == 640 && offset_of!(Control, presence) == 768);
-    assert!(offset_of!(Control, counters) == 896 && offset_of!(Control, memory) == 1024);
-    assert!(offset_of!(Control, left) == 1152 && offset_of!(Control, reserved) == 1280);
-    assert!(size_of::<Body>() == 16);
     assert!(CONTROL + size_of::<Control>() as u64 == PAGE);
+    assert!(size_of::<Participant>() == 64 && size_of::<Body>() == 16);
 };

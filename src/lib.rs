@@ -162,6 +162,9 @@ mod wait;
 #[doc(hidden)]
 pub use self::sync::{Mutant, torture};
 #[cfg(not(loom))]
+#[doc(hidden)]
+pub use self::wait::set_nap;
+#[cfg(not(loom))]
 pub use self::{
     error::{
         JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendTimeoutError, StreamError,

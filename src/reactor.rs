@@ -6,7 +6,7 @@
 //! first is started when somebody first waits, none is ever needed for the process to end, and while nobody waits
 //! they sleep without a limit.
 //!
-//! What a sleeping thread does each [`NAP`], looking for who died, a sleeper does once for each word, whoever and how
+//! What a sleeping thread does each [`NAP`](crate::wait::NAP), looking for who died, a sleeper does once for each word, whoever and how
 //! many wait on it.
 //!
 //! No waker is called, cloned or dropped under the lock, so they may do what they like; one that panics costs nobody
@@ -25,7 +25,7 @@ use crate::os::thread;
 use crate::registry::Role;
 use crate::roster::{Answer, Entered, Roster, Word};
 use crate::sync::{AtomicU32, Ordering::*};
-use crate::wait::NAP;
+use crate::wait::nap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -129,7 +129,7 @@ impl Reactor {
                 continue;
             }
             let now = Instant::now();
-            let ends = *nap_ends.get_or_insert(now + NAP);
+            let ends = *nap_ends.get_or_insert(now + nap());
             if now >= ends {
                 self.ask(me, &mut ready);
                 nap_ends = None;

@@ -41,9 +41,24 @@ pub const CLOSED: u32 = 2;
 pub const FENCED: u32 = 4;
 const EPOCH: u32 = 8;
 
-/// The longest sleep without a look at the ring and at the peers. A death is noticed that late, and a verdict's age later;
-/// half a second is the most that anybody is promised.
+/// The longest sleep without a look at the ring and at the peers. A death is noticed that late, and a verdict's age later
+/// (see `VERDICT_MS`).
 pub const NAP: Duration = Duration::from_millis(250);
+
+/// [`NAP`], unless a test is at work in this process.
+static NAP_MS: Private = Private::new(NAP.as_millis() as u64);
+
+/// The longest sleep in this process.
+pub fn nap() -> Duration {
+    Duration::from_millis(NAP_MS.get())
+}
+
+/// Makes it another: where nobody looks without being woken, a wake-up that is lost is a hang, and not a quarter of a second. (Not for
+/// use: a death is noticed that late.)
+#[cfg(not(loom))]
+pub fn set_nap(time: Duration) {
+    NAP_MS.set(time.as_millis() as u64);
+}
 
 /// What putting a thread to sleep takes from the system.
 pub trait Sleep {
@@ -400,11 +415,12 @@ impl<'a, S: Sleep> Wait<'a, S> {
             Stage::Woken { .. } => (prepare(self.word, self.system), true),
             &mut Stage::Falling { expected, slept } => {
                 let since = Instant::now();
-                let left = self.deadline.map_or(NAP, |deadline| deadline.saturating_duration_since(since));
+                let nap = nap();
+                let left = self.deadline.map_or(nap, |deadline| deadline.saturating_duration_since(since));
                 if left.is_zero() {
                     return None;
                 }
-                self.system.sleep(self.word, expected, left.min(NAP));
+                self.system.sleep(self.word, expected, left.min(nap));
                 self.stage = Stage::Woken { since, expected, slept };
                 return Some(Look::Glance);
             }

@@ -11,8 +11,14 @@ use support::{Process, Side, hear, name, role, say, wait_asleep, wait_for, watch
 /// Long enough for any verdict that would come by itself: peers are probed every 250 ms.
 const A_WHILE: Duration = Duration::from_millis(600);
 
-/// Runs `wait` on another thread, kills `peer` once somebody of `side` sleeps, and returns what came of the wait.
-fn killed_meanwhile<T: Send>(name: &str, side: Side, peer: &mut Process, wait: impl FnOnce() -> T + Send) -> T {
+/// Runs `wait` on another thread, kills `peer` once somebody of `side` sleeps, and returns what came of the wait, and how long after
+/// the kill.
+fn killed_meanwhile<T: Send>(
+    name: &str,
+    side: Side,
+    peer: &mut Process,
+    wait: impl FnOnce() -> T + Send,
+) -> (T, Duration) {
     let _watchdog = watchdog("a wait for a process that was killed");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| (wait(), Instant::now()));
@@ -20,8 +26,9 @@ fn killed_meanwhile<T: Send>(name: &str, side: Side, peer: &mut Process, wait: i
         let killed = Instant::now();
         peer.kill();
         let (result, noticed) = waiting.join().unwrap();
-        println!("noticed after {:?}", noticed.saturating_duration_since(killed));
-        result
+        let after = noticed.saturating_duration_since(killed);
+        println!("noticed after {after:?}");
+        (result, after)
     })
 }
 
@@ -77,11 +84,38 @@ both! {
         let mut peer = Process::start(CHILD, "sender", &[&name]);
         peer.expect("joined");
         assert_eq!(*rx.recv().unwrap(), 1);
-        let result = killed_meanwhile(&name, Side::Receivers, &mut peer, || rx.recv().map(|message| *message));
+        let (result, _) = killed_meanwhile(&name, Side::Receivers, &mut peer, || rx.recv().map(|message| *message));
         assert!(result.unwrap_err().is_disconnected());
         // One who polls asks after the dead only now and then.
         wait_for("a poller to learn it", || rx.try_recv().unwrap_err().is_disconnected());
         assert!(rx.recv_timeout(Duration::MAX).unwrap_err().is_disconnected());
+    }
+
+    /// The best of three: a busy machine does not delay each.
+    #[test]
+    fn a_kill_is_noticed_within_half_a_second() {
+        let kill = |(role, side): (&str, Side)| {
+            let name = name("soon");
+            let ring = ring(&name, Options::new());
+            let mut peer = Process::start(CHILD, role, &[&name]);
+            peer.expect("joined");
+            match side {
+                Side::Receivers => {
+                    let mut rx = ring.receiver().unwrap();
+                    drop(rx.recv().unwrap());
+                    killed_meanwhile(&name, side, &mut peer, || rx.recv().unwrap_err()).1
+                }
+                Side::Senders => {
+                    let mut tx = ring.sender().unwrap();
+                    while tx.try_send(&1).is_ok() {}
+                    killed_meanwhile(&name, side, &mut peer, || tx.send(&1).unwrap_err()).1
+                }
+            }
+        };
+        for way in [("sender", Side::Receivers), ("receiver", Side::Senders)] {
+            let best = [way; 3].map(kill).into_iter().min().unwrap();
+            assert!(best < Duration::from_millis(500), "{way:?}: {best:?}");
+        }
     }
 
     #[test]
@@ -104,7 +138,7 @@ both! {
         let mut peer = Process::start(CHILD, "receiver", &[&name]);
         peer.expect("joined");
         (0..4).for_each(|number| tx.send(&number).unwrap());
-        let result = killed_meanwhile(&name, Side::Senders, &mut peer, || tx.send(&4));
+        let (result, _) = killed_meanwhile(&name, Side::Senders, &mut peer, || tx.send(&4));
         assert!(result.unwrap_err().is_disconnected());
         assert!(tx.send_timeout(&4, Duration::MAX).unwrap_err().is_disconnected());
         // The messages are still there, for whoever comes.
@@ -120,7 +154,7 @@ both! {
         tx.send(&7).unwrap();
         let mut peer = Process::start(CHILD, "holder", &[&name]);
         assert_eq!(peer.expect("holds"), "7 0");
-        let result = killed_meanwhile(&name, Side::Senders, &mut peer, || tx.wait_acked(None));
+        let (result, _) = killed_meanwhile(&name, Side::Senders, &mut peer, || tx.wait_acked(None));
         assert!(result.unwrap_err().is_disconnected());
     }
 

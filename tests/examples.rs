@@ -232,10 +232,25 @@ fn frames_of_the_test_picture() {
         assert_eq!(frames_of(&end), [300]);
         assert!(end.says("every sequence number and checksum is right"), "{end:#?}");
         assert!(end.says("300 frames sent, 300 acknowledged"), "{end:#?}");
+        let sum = end.out.iter().find(|line| line.contains("frames/s")).expect("a sum");
+        for figure in [" frames/s", " GB/s", "latency p50 ", " us p99 ", " us"] {
+            assert!(sum.contains(figure), "no {figure:?} in {sum:?}");
+        }
         let (columns, rows, pixels) = png(&path);
         assert_eq!((columns, rows), (width, height));
         assert!(pixels.chunks(3).any(|pixel| pixel != &pixels[..3]), "the picture is all one colour");
     }
+}
+
+#[test]
+fn frames_are_full_hd_unless_told_otherwise() {
+    let _watchdog = watchdog("frames of no size");
+    let folder = Folder::new();
+    let path = folder.file("last.png");
+    let end = run("frames", &["--frames", "3", "--png", &path]).good();
+    assert_eq!(frames_of(&end), [3]);
+    let (columns, rows, _) = png(&path);
+    assert_eq!((columns, rows), (1920, 1080));
 }
 
 #[test]
@@ -301,6 +316,21 @@ fn frames_of_a_file() {
     let end = run("frames", &["--input", &input, "--frames", "1", "--png", &path]).good();
     assert_eq!(frames_of(&end), [1]);
     assert!(png(&path).2.iter().all(|&byte| byte == 0), "the first frame is black");
+}
+
+#[test]
+fn frames_of_ffmpeg() {
+    let _watchdog = watchdog("frames of ffmpeg");
+    let folder = Folder::new();
+    let (input, path) = (folder.file("in.y4m"), folder.file("last.png"));
+    // As ffmpeg heads it.
+    let mut bytes = b"YUV4MPEG2 W4 H2 F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG XCOLORRANGE=LIMITED\nFRAME\n".to_vec();
+    bytes.extend([RED[0]; 8].iter().chain(&[RED[1]; 2]).chain(&[RED[2]; 2]));
+    fs::write(&input, bytes).expect("a file");
+    assert_eq!(frames_of(&run("frames", &["--input", &input, "--png", &path]).good()), [1]);
+    let (columns, rows, pixels) = png(&path);
+    assert_eq!((columns, rows), (4, 2));
+    assert!(pixels[0] > 250 && pixels[1] < 5, "the frame is red, not {:?}", &pixels[..3]);
 }
 
 #[test]
@@ -419,6 +449,9 @@ fn actors_and_learner() {
     // What was on its way when the learner had enough is taken too: at most the ring's 256 and a batch.
     assert!((3000..3000 + 256 + 32).contains(&steps), "{end:#?}");
     assert!(last.contains("steps/s"), "{end:#?}");
+    let batch =
+        last.split_once(" a batch").and_then(|(before, _)| before.split_whitespace().last()?.parse::<f64>().ok());
+    assert!(batch.is_some_and(|mean| mean > 1.0), "several steps come at once: {end:#?}");
 }
 
 #[test]

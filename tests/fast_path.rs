@@ -6,7 +6,7 @@
 #[macro_use]
 mod support;
 
-use libc::{c_int, c_void, sock_filter, sock_fprog};
+use libc::{c_int, c_void};
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use ringmail::{Message, Options};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -14,6 +14,7 @@ use std::cell::Cell;
 use std::hint::{black_box, spin_loop};
 use std::io::Write;
 use std::time::Duration;
+use support::seccomp::answer_calls;
 use support::{Forked, fork, name};
 
 /// Messages that are counted, and before them some that are not.
@@ -88,38 +89,14 @@ extern "C" fn trapped(_: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
 }
 
 /// From here on this process's first system call ends it, but for those by which it says so and ends.
-///
-/// Not the strict mode, which cannot be had in a container that has filters of its own.
 fn make_no_system_call() {
-    let step = |code: u32, jt, k| sock_filter { code: code as u16, jt, jf: 0, k };
-    let is = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
-    let mut program = [
-        // Its number is the first field of what the filter sees.
-        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
-        step(is, 3, libc::SYS_write as u32),
-        step(is, 2, libc::SYS_exit_group as u32),
-        // The number comes with the signal.
-        step(libc::BPF_ALU | libc::BPF_OR | libc::BPF_K, 0, libc::SECCOMP_RET_TRAP),
-        step(libc::BPF_RET | libc::BPF_A, 0, 0),
-        step(libc::BPF_RET | libc::BPF_K, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     // SAFETY: an action of zeros is one without flags and mask.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = trapped as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
     // SAFETY: the handler does only what a signal handler may.
     assert_eq!(unsafe { libc::sigaction(libc::SIGSYS, &raw const action, std::ptr::null_mut()) }, 0);
-    // SAFETY: prctl with this option takes numbers and touches no memory.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    let mode = libc::SECCOMP_MODE_FILTER;
-    // SAFETY: the program is as long as it says, and only read.
-    let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
-    if set != 0 {
-        // Not to where the test's harness would keep it.
-        let _ = writeln!(std::io::stderr(), "no seccomp filter: {}", std::io::Error::last_os_error());
-        panic!("no seccomp filter");
-    }
+    answer_calls(&[libc::SYS_write, libc::SYS_exit_group], libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_TRAP);
 }
 
 /// A process that prepares something and then does it without a system call, or ends with the code [`TRAPPED`].

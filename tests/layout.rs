@@ -6,9 +6,10 @@ mod support;
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use ringmail::{Message, OpenError, Options, Redelivery, mpmc, spsc};
 use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
-use support::{Name, name};
+use support::{Name, fork, name};
 
 /// The bytes of a named ring.
 struct Bytes(Vec<u8>);
@@ -382,5 +383,85 @@ fn a_message_through_an_spsc_ring() {
     assert_eq!(bytes.u64(1024), word_of_lap(1) + 1, "tail, in the next lap");
     assert_eq!(bytes.u64(8192 + 8), 4, "the first slot again");
     assert_eq!(bytes.u64(8192 + 4 * 16 + 8), 3);
+    ringmail::unlink(&name).unwrap();
+}
+
+/// How a byte of a ring's file is locked, seen through another opening.
+fn lock(name: &Name, byte: i64) -> libc::c_int {
+    let file = File::options().read(true).write(true).open(name.path()).unwrap();
+    // SAFETY: all zero is a valid request.
+    let mut asked: libc::flock = unsafe { std::mem::zeroed() };
+    (asked.l_type, asked.l_whence) = (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+    (asked.l_start, asked.l_len) = (byte, 1);
+    #[allow(clippy::disallowed_methods, reason = "tests look at the system from outside")]
+    // SAFETY: the call reads and fills one flock.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut asked) };
+    assert_eq!(done, 0);
+    asked.l_type.into()
+}
+
+#[test]
+fn the_locks_that_prove_life() {
+    const BASE: i64 = 1 << 62;
+    use libc::{F_RDLCK as SHARED, F_UNLCK as FREE, F_WRLCK as OWN};
+    let name = name("locks");
+    let ring = spsc::Ring::<u64>::create(&name, &OPTIONS).unwrap();
+    // Open, sender, receiver; participants 0 and 1, their places.
+    let locks = || [0, 1, 2, 16, 17, 1 << 16, (1 << 16) + 1].map(|byte| lock(&name, BASE + byte));
+    assert_eq!(locks(), [SHARED, FREE, FREE, FREE, FREE, FREE, FREE]);
+    let tx = ring.sender().unwrap();
+    assert_eq!(locks(), [SHARED, OWN, FREE, OWN, FREE, OWN, FREE]);
+    let rx = ring.receiver().unwrap();
+    assert_eq!(locks(), [SHARED, OWN, OWN, OWN, FREE, OWN, FREE]);
+    drop(tx);
+    assert_eq!(locks(), [SHARED, FREE, OWN, OWN, FREE, OWN, FREE]);
+    drop((rx, ring));
+    assert_eq!(locks(), [FREE; 7]);
+    ringmail::unlink(&name).unwrap();
+}
+
+#[test]
+fn what_an_spsc_receiver_leaves_for_its_successor() {
+    let name = name("again");
+    let ring = spsc::Ring::<u64>::create(&name, &OPTIONS).unwrap();
+    let mut tx = ring.sender().unwrap();
+    (0..2).for_each(|number| tx.send(&number).unwrap());
+    drop(ring.receiver().unwrap().recv().unwrap());
+    let taken = || {
+        let bytes = Bytes::of(&name);
+        [1152, 1280, 1288, 1296].map(|at| bytes.u64(at))
+    };
+    for attempts in 0..=3 {
+        let mut rx = ring.receiver().unwrap();
+        let message = rx.recv().unwrap();
+        // Of a first delivery nothing is noted but that it was one.
+        assert_eq!(taken(), [1, 2, attempts.min(1), attempts], "head, taken, again, attempts");
+        message.reject();
+    }
+    assert!(ring.receiver().unwrap().try_recv().unwrap_err().is_empty());
+    assert_eq!(taken()[0], 2, "head");
+    assert_eq!([8, 16, 24].map(|at| Bytes::of(&name).u64(1920 + at)), [3, 4, 1], "adopted, rejected, dropped");
+    ringmail::unlink(&name).unwrap();
+}
+
+#[test]
+fn what_is_dropped_and_reaped_is_counted() {
+    let name = name("counts");
+    let ring = mpmc::Ring::<u64>::create(&name, &OPTIONS).unwrap();
+    let (tx, rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
+    tx.send(&1).unwrap();
+    (0..4).for_each(|_| rx.recv().unwrap().reject());
+    assert!(rx.try_recv().unwrap_err().is_empty());
+    let dead = fork(|| {
+        let ring = mpmc::Ring::<u64>::open(&name).unwrap();
+        let tx = ring.sender().unwrap();
+        std::mem::forget(tx.loan_uninit().unwrap());
+        std::mem::forget(tx);
+        0
+    });
+    assert_eq!(dead.wait(), 0);
+    ring.recover().unwrap();
+    let bytes = Bytes::of(&name);
+    assert_eq!([0, 8, 16, 24].map(|at| bytes.u64(1920 + at)), [1, 3, 4, 1], "reaped, adopted, rejected, dropped");
     ringmail::unlink(&name).unwrap();
 }

@@ -297,13 +297,13 @@ both! {
     #[test]
     fn a_full_file_system_is_an_error_of_one_long_message() {
         let directory = Directory::new(CHILD);
-        let mut child = Process::start(CHILD, "full", &[directory.text()]);
+        let mut child = Process::start_to_mount(CHILD, "full", &[directory.text()]);
         child.expect("done");
         child.finish();
     }
 
     fn full(directory: &str) {
-        if !support::has_small_file_system(directory) {
+        if !support::mount::has_small_file_system(directory) {
             return;
         }
         let directory = Path::new(directory);

@@ -6,7 +6,9 @@ mod support;
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use ringmail::{OpenError, Options, mpmc, spsc};
 use std::ffi::CString;
+use std::fs::Permissions;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use support::{Name, Process, Seeded, name, path, role, say};
 
 type Ring = mpmc::Ring<u64>;
@@ -200,24 +202,61 @@ fn somebody_elses() {
     peer.finish();
 }
 
-/// Creates rings as root and opens them as a user without rights.
+/// Needs nobody else, and so no rights.
+#[test]
+fn ones_own_without_permission() {
+    let name = name("locked");
+    Process::start("child", "locked", &[&name]).finish();
+}
+
 #[test]
 fn child() {
+    let Some((role, args)) = role() else { return };
+    match role.as_str() {
+        "nobody" => open_as_nobody(&args[0], &args[1]),
+        _ => open_without_permission(&args[0]),
+    }
+}
+
+/// Lays down the rights of root; says whether it had them.
+fn become_nobody() -> bool {
     const NOBODY: libc::uid_t = 65534;
-    let Some((_, args)) = role() else { return };
-    let (private, shared) = (&args[0], &args[1]);
-    let rings = (Ring::create(private, &SMALL).unwrap(), Ring::create(shared, &SMALL.mode(0o666)).unwrap());
-    // SAFETY: takes numbers and touches no memory.
-    if unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) } != 0 {
-        return say("this process may not change its user");
+    // SAFETY: asks for a number; then takes numbers and touches no memory.
+    if unsafe { libc::geteuid() } != 0 || unsafe { libc::setresgid(NOBODY, NOBODY, NOBODY) } != 0 {
+        return false;
     }
     // SAFETY: as above.
     assert_eq!(unsafe { libc::setresuid(NOBODY, NOBODY, NOBODY) }, 0);
     // SAFETY: as above. A process that changed its user may not look at its own descriptors until it says so, or execs.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+    true
+}
+
+fn assert_refused(private: &str) {
     for refused in [Ring::open(private), Ring::create(private, &SMALL), Ring::open_or_create(private, &SMALL)] {
         assert!(matches!(refused, Err(OpenError::PermissionDenied { name }) if name == *private));
     }
+}
+
+/// Creates a ring and takes the permission to open it away; root would need none, and so is nobody then.
+fn open_without_permission(name: &str) {
+    become_nobody();
+    let ring = Ring::create(name, &SMALL).unwrap();
+    std::fs::set_permissions(path(name), Permissions::from_mode(0o000)).unwrap();
+    assert_refused(name);
+    // Who has it open goes on, and so does who is given permission again.
+    ring.sender().unwrap().send(&1).unwrap();
+    std::fs::set_permissions(path(name), Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(*Ring::open(name).unwrap().receiver().unwrap().recv().unwrap(), 1);
+}
+
+/// Creates rings as root and opens them as a user without rights.
+fn open_as_nobody(private: &str, shared: &str) {
+    let rings = (Ring::create(private, &SMALL).unwrap(), Ring::create(shared, &SMALL.mode(0o666)).unwrap());
+    if !become_nobody() {
+        return say("this process may not change its user");
+    }
+    assert_refused(private);
     assert!(matches!(ringmail::unlink(private), Err(OpenError::PermissionDenied { .. })));
     let open = Ring::open(shared).unwrap();
     open.sender().unwrap().send(&1).unwrap();

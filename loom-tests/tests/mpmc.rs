@@ -212,6 +212,11 @@ fn a_slow_writer_blocks_nobody() {
     assert!(tally.of(Event::Bumped) > 0);
 }
 
+#[test]
+fn jumping_as_far_as_a_sender_is_caught() {
+    Plan::new(2).bound(2).mutant(Mutant::JumpFar).fails("lost", slow_writer);
+}
+
 /// A writer commits after its slot was passed over, and then sends another message; a receiver comes by.
 fn late_writer(plan: &Plan) {
     let ring = Ring::new(plan);

@@ -4,6 +4,7 @@
 
 use loom::thread::spawn;
 use ringmail::ring::mpmc::Event;
+use ringmail::sync::Mutant;
 use ringmail::sync::Ordering::{self, *};
 use ringmail::sync::model::Action;
 use ringmail_loom_tests::mpmc::{End, Ring};
@@ -101,6 +102,11 @@ fn what_may_not_be_delivered_again_is_dropped_once() {
     assert_eq!(tally.of(Event::Dropped), tally.executions());
 }
 
+#[test]
+fn dropping_nothing_of_the_dead_is_caught() {
+    Plan::new(2).bound(2).mutant(Mutant::Unadopted).fails("a slot is lost", dropped);
+}
+
 /// A sender dies with a slot half filled, while another sends and a receiver looks for messages.
 fn dead_sender(plan: &Plan) {
     let ring = Ring::new(plan);
@@ -141,6 +147,11 @@ fn living_sender(plan: &Plan) {
 fn a_living_senders_slot_is_left_alone() {
     let tally = Plan::new(2).holds(200, living_sender);
     assert_eq!(tally.of(Event::Reaped), 0);
+}
+
+#[test]
+fn a_receiver_that_reaps_the_living_is_caught() {
+    Plan::new(2).fault(Fault::AllDead).fails("lost", living_sender);
 }
 
 #[test]

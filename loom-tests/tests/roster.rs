@@ -26,8 +26,14 @@ enum Mistake {
     Uncompared,
     /// A task calls nobody to a word that is new.
     Uncalled,
+    /// A task that leaves at once does not call who it was told to call.
+    UncalledByLeaver,
     /// The sleeper sleeps on what the words are by then, not on what it saw in its turn.
     Reread,
+    /// The sleeper wakes one task of those that it was given.
+    WakeOneTask,
+    /// The sleeper sleeps on one word of those that it was given.
+    OneWord,
 }
 
 /// The kernel's part: threads asleep, each by one entry a word.
@@ -176,7 +182,11 @@ impl World {
             drop(locked);
             let Ok(Entered { ticket, call, .. }) = entered else { continue };
             place = Some(ticket);
-            if let Some(call) = call.filter(|_| self.kernel.mistake != Mistake::Uncalled) {
+            let is_silent = match self.kernel.mistake {
+                Mistake::UncalledByLeaver => fickle,
+                mistake => mistake == Mistake::Uncalled,
+            };
+            if let Some(call) = call.filter(|_| !is_silent) {
                 self.kernel.wake_all(&call);
             }
             if std::mem::take(&mut fickle) {
@@ -213,8 +223,14 @@ impl World {
             *self.call.lock().unwrap() = Some(Arc::clone(&call));
             drop(locked);
             if !ready.is_empty() {
+                if self.kernel.mistake == Mistake::WakeOneTask {
+                    ready.truncate(1);
+                }
                 ready.drain(..).for_each(Waker::wake);
                 continue;
+            }
+            if self.kernel.mistake == Mistake::OneWord {
+                list.truncate(1);
             }
             let mut words = vec![(&*call, value)];
             for &(word, value) in &list {
@@ -266,6 +282,21 @@ fn tasks_of_two_words_are_woken() {
 #[test]
 fn a_task_that_left_and_came_again_is_woken() {
     Plan::new(1).bound(3).holds(25_000, |_| play(Mistake::None, &[0], &[0], true));
+}
+
+#[test]
+fn waking_one_of_two_is_caught() {
+    Plan::new(1).bound(1).fails("deadlock", |_| play(Mistake::WakeOneTask, &[0, 0], &[0, 0], false));
+}
+
+#[test]
+fn sleeping_on_one_of_two_words_is_caught() {
+    Plan::new(1).bound(1).fails("deadlock", |_| play(Mistake::OneWord, &[0, 1], &[1, 0], false));
+}
+
+#[test]
+fn leaving_without_the_call_is_caught() {
+    Plan::new(1).bound(3).fails("deadlock", |_| play(Mistake::UncalledByLeaver, &[0], &[0], true));
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn child() {
     match role.as_str() {
         "crowd" => crowd(args[0].parse().unwrap(), args[1].parse().unwrap(), args[2].parse().unwrap()),
         "crowd without waitv" => {
-            forbid_waitv();
+            support::seccomp::take_away(libc::SYS_futex_waitv);
             crowd(args[0].parse().unwrap(), args[1].parse().unwrap(), args[2].parse().unwrap());
         }
         other => panic!("no such role: {other}"),
@@ -124,24 +124,6 @@ fn crowd(rings: usize, each: usize, threads: usize) {
     });
     assert_eq!(sleepers().len(), threads);
     say("done");
-}
-
-/// Lets this thread, and those that it starts, find no `futex_waitv`.
-fn forbid_waitv() {
-    let statement = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut program = [
-        // The number of the call is the first word.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, libc::SYS_futex_waitv as u32),
-        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
-    // SAFETY: numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the program is there until the call returns.
-    let done = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
-    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
 }
 
 fn run_crowd(role: &str, rings: usize, each: usize, threads: usize) {

@@ -7,6 +7,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the system from outside")]
 #![allow(unused_macros, reason = "as for dead code")]
 
+pub mod mount;
+pub mod seccomp;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -168,9 +171,19 @@ pub struct Process {
 impl Process {
     /// Runs the test `entry` of this binary in a process of its own, to play `role`.
     pub fn start(entry: &str, role: &str, args: &[&str]) -> Self {
+        Self::prepare_and_start(|_| (), entry, role, args)
+    }
+
+    /// As [`start`](Self::start), for one that mounts a file system: see [`mount::has_small_file_system`].
+    pub fn start_to_mount(entry: &str, role: &str, args: &[&str]) -> Self {
+        Self::prepare_and_start(mount::allow, entry, role, args)
+    }
+
+    fn prepare_and_start(prepare: fn(&mut Command), entry: &str, role: &str, args: &[&str]) -> Self {
         let mut command = Command::new(std::env::current_exe().expect("a test knows its program"));
         command.args(["--exact", entry, "--nocapture", "--test-threads=1"]);
         command.env("RINGMAIL_TEST_ROLE", role).env("RINGMAIL_TEST_ARGS", args.join("\n"));
+        prepare(&mut command);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a child starts");
         let output = child.stdout.take().expect("its output is piped");
         let (send, lines) = mpsc::channel();
@@ -346,34 +359,4 @@ impl Seeded {
 pub fn memory(ring: impl AsFd) -> u64 {
     let file = std::fs::File::from(ring.as_fd().try_clone_to_owned().unwrap());
     file.metadata().unwrap().blocks() * 512
-}
-
-/// Mounts a memory file system of 16 MiB over `directory`, for this process and its children alone. Where that may not be, says so, and that
-/// the child is done.
-pub fn has_small_file_system(directory: &str) -> bool {
-    let mounted = mount_small(directory, 16 << 20);
-    if let Err(error) = &mounted {
-        // No file system of our own, so none that may be filled.
-        eprintln!("not shown here: a small file system cannot be mounted: {error}");
-        say("done");
-    }
-    mounted.is_ok()
-}
-
-/// Mounts a memory file system of `bytes` over `directory`, for this process and its children alone.
-fn mount_small(directory: &str, bytes: usize) -> std::io::Result<()> {
-    let done = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(std::io::Error::last_os_error()) };
-    // SAFETY: this process has no other thread that cares which file systems it sees.
-    if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
-        // Who is nobody may still be somebody among its own. (Only a process of one thread may.)
-        // SAFETY: as above.
-        done(unsafe { libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS) })?;
-    }
-    let options = std::ffi::CString::new(format!("size={bytes}"))?;
-    let directory = std::ffi::CString::new(directory)?;
-    let (none, root, tmpfs) = (std::ptr::null(), c"/".as_ptr(), c"tmpfs".as_ptr());
-    // SAFETY: valid strings; nothing of it is seen outside this process.
-    done(unsafe { libc::mount(none, root, none, libc::MS_REC | libc::MS_PRIVATE, none.cast()) })?;
-    // SAFETY: as above.
-    done(unsafe { libc::mount(tmpfs, directory.as_ptr(), tmpfs, 0, options.as_ptr().cast()) })
 }

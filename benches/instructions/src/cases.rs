@@ -28,6 +28,14 @@ pub struct Case {
     pub make: fn() -> Pass,
 }
 
+impl Case {
+    /// The most locked instructions a message, sent and received: an spsc ring locks nothing, a sender to an mpmc ring claims a slot, and a
+    /// receiver takes it. `None` for what is not ours.
+    pub fn most_locked(&self) -> Option<f64> {
+        self.bound.map(|_| if self.name.starts_with("spsc") { 0.0 } else { 2.0 })
+    }
+}
+
 /// Those that need the feature `peers`.
 #[cfg(not(feature = "peers"))]
 const PEERS: &[Case] = &[];

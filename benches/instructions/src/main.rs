@@ -1,5 +1,6 @@
 //! A guard against slower code that no busy machine can disturb: how many instructions a message takes, counted one by
-//! one, and no more than a bound. It says nothing about time: a locked instruction counts as one.
+//! one, and no more than a bound. It says nothing about time: a locked instruction counts as one;
+//! but those are counted apart too, and an spsc ring has none.
 //!
 //! Run by `cargo xtask test instructions`. Ends with 0 if every bound is kept, 1 if not, 77 if nothing can be counted here.
 //! `--page` writes the counts into a page (`docs/hot-path.md`) and judges nothing; `--listing` says what a case executes, instruction by

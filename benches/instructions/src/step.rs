@@ -17,12 +17,24 @@ pub struct Count {
     pub own: u64,
     /// In libraries.
     pub elsewhere: u64,
+    /// Those in this program that wait until every store before them is done: locked ones and full fences.
+    pub locked: u64,
 }
 
 /// Counts what `work` executes, given what `prepare` returns: in a child of its own, where it may leave what it likes.
 pub fn count<T>(prepare: impl FnOnce() -> T, work: impl FnOnce(&mut T)) -> io::Result<Count> {
+    let (base, own) = own_code()?;
     let mut count = Count::default();
-    trace(prepare, work, |at| *(if at.is_some() { &mut count.own } else { &mut count.elsewhere }) += 1)?;
+    trace(prepare, work, |place| match place {
+        Some(place) => {
+            let at = base + place;
+            // SAFETY: the child is a fork, so the code that it is in is here as well; no instruction is longer.
+            let code = unsafe { std::slice::from_raw_parts(at as *const u8, 15.min(own.end - at)) };
+            count.own += 1;
+            count.locked += u64::from(is_locked(code));
+        }
+        None => count.elsewhere += 1,
+    })?;
     Ok(count)
 }
 
@@ -154,6 +166,22 @@ fn lead(child: &Child, mut each: impl FnMut(usize)) -> io::Result<()> {
     }
 }
 
+/// Whether the instruction at the start of `code` is a locked one, an exchange with memory, which is locked unsaid, or `mfence`.
+fn is_locked(code: &[u8]) -> bool {
+    const LOCK: u8 = 0xf0;
+    let is_prefix = |byte: u8| matches!(byte, LOCK | 0x26 | 0x2e | 0x36 | 0x3e | 0x64..=0x67 | 0xf2 | 0xf3);
+    let prefixes = code.iter().take_while(|&&byte| is_prefix(byte)).count();
+    let (prefixes, rest) = code.split_at(prefixes);
+    // A REX prefix comes last.
+    let rest = if let [0x40..=0x4f, rest @ ..] = rest { rest } else { rest };
+    prefixes.contains(&LOCK)
+        || match rest {
+            [0x0f, 0xae, 0xf0, ..] => true,
+            [0x86 | 0x87, operands, ..] => operands >> 6 != 3,
+            _ => false,
+        }
+}
+
 /// Where this program was loaded, and the addresses of its code: the same in a forked child.
 fn own_code() -> io::Result<(usize, Range<usize>)> {
     let inside = mark as *const () as usize;
@@ -201,5 +229,19 @@ mod tests {
         assert_eq!((some.elsewhere, more.elsewhere), (0, 0));
         assert_eq!(more.own - some.own, 2 * 500);
         assert!(some.own < 2 * 1000 + 300, "{some:?}");
+        assert_eq!(some.locked, 0);
+    }
+
+    #[test]
+    fn tells_locked_instructions() {
+        let work = |word: &mut u64| {
+            let at: *mut u64 = word;
+            // SAFETY: it changes a word that is ours.
+            unsafe {
+                asm!("lock inc qword ptr [{at}]", "xchg {other}, [{at}]", "mfence", "xchg {other}, {at}",
+                    "xchg {other}, {at}", "lfence", at = inout(reg) at => _, other = inout(reg) 0_u64 => _)
+            }
+        };
+        assert_eq!(count(|| 0, work).unwrap().locked, 3);
     }
 }
