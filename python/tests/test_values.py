@@ -6,8 +6,13 @@ import collections
 import dataclasses
 import datetime
 import enum
+import gc
 import math
+import os
 import pickle
+import subprocess
+import sys
+import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +41,13 @@ class Episode:
 
 class Colour(enum.Enum):
     RED = 1
+
+
+class Holder:
+    """What only pickle knows, with anything in it."""
+
+    def __init__(self, *held: Any) -> None:
+        self.held = held
 
 
 def trip(value: Any) -> Any:
@@ -222,6 +234,144 @@ def test_sharing_and_cycles() -> None:
     shared = Plain([], 1)
     got = trip([shared, shared])
     assert got[0] is got[1] and type(got[0]) is Plain
+
+
+def shared_beside(held: Any) -> list[list[Any]]:
+    """The same thing twice in a value, in pickles and beside them; each pair in what comes back is to be one object."""
+    got = [trip([Holder(held), held]), trip([held, Holder(held)]), trip([Holder(held), Holder([held])])]
+    got += [trip({"first": (Holder([held]), 1), "then": {"deep": [held]}}), trip((held, [(Holder({"k": held}),)]))]
+    return [
+        [got[0][0].held[0], got[0][1]],
+        [got[1][0], got[1][1].held[0]],
+        [got[2][0].held[0], got[2][1].held[0][0]],
+        [got[3]["first"][0].held[0][0], got[3]["then"]["deep"][0]],
+        [got[4][0], got[4][1][0][0].held[0]["k"]],
+    ]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [np.arange(5.0), np.arange(100_000.0), [1], {"a": 1}, {1, 2}, bytearray(b"abc"), b"y" * 5000, "z" * 5000, Holder(1),
+     Episode(1, np.zeros(2)), np.ma.masked_array([1], [0])],
+    ids=lambda held: type(held).__name__,
+)  # fmt: skip
+def test_what_pickles_share_is_shared(held: Any) -> None:
+    for one, other in shared_beside(held):
+        assert type(one) is type(held) and one is other
+
+
+def test_what_pickles_share_is_shared_among_much_else() -> None:
+    episode = Episode(3, np.arange(1000.0))
+    got = trip([episode, episode.frames])
+    assert got[0].frames is got[1] and got[1].sum() == 499500
+    steps = [np.full(1000, number) for number in range(4)]
+    chain = trip([Holder(a, b) for a, b in zip(steps, steps[1:])])
+    assert chain[0].held[1] is chain[1].held[0] and chain[1].held[1] is chain[2].held[0]
+    tree: Any = {"list": [np.zeros(3), (1, b"x" * 2000)], "named": Plain(1, 2)}
+    tree["late"] = [[Holder(tree["list"][0])], Holder(datetime.date(2026, 1, 1))]
+    got = trip(tree)
+    assert got["late"][0][0].held[0] is got["list"][0] and type(got["named"]) is Plain
+
+
+def test_a_pickle_within_what_it_holds() -> None:
+    loop: list[Any] = []
+    loop.append(Holder(loop))
+    got = trip(loop)
+    assert got[0].held[0] is got
+    mapping: dict[str, Any] = {}
+    mapping["deep"] = [(Holder([mapping]),)]
+    got = trip(mapping)
+    assert got["deep"][0][0].held[0][0] is got
+    knot: tuple[Any, ...] = ([], 1)
+    knot[0].append(Holder(knot))
+    got = trip(knot)
+    assert got[0][0].held[0] is got
+
+
+def structure(value: Any) -> bytes:
+    """The message of a value."""
+    sender, receiver = ringmail.pair(1)
+    sender.put(value)
+    with receiver.recv() as message:
+        return bytes(message.raw())
+
+
+def test_pickles_that_share_nothing_are_parts() -> None:
+    """So that Rust reads what is around them; classes, dtypes and short text are no reason."""
+    array = np.zeros(3)
+    for parts in ([datetime.date(2026, 1, 1), Colour.RED], [Episode(1, np.zeros(2)), Episode(2, np.ones(2))], [int, Holder(int)],
+                  [Holder("text", b"bytes"), "text", Holder("text", b"bytes")], [Colour.RED, Colour.RED]):  # fmt: skip
+        message = structure({"what is around": array, "parts": parts})
+        pickles = len({id(part) for part in parts if part != "text"})
+        assert b"what is around" in message[:40] and message.count(b"\x80\x05\x95") == pickles
+    # Many are quicker in one.
+    many = [Holder(number) for number in range(1000)]
+    assert structure(many).count(b"\x80\x05\x95") == 1
+    assert [holder.held for holder in trip(many)] == [(number,) for number in range(1000)]
+
+
+def test_views_in_what_is_pickled_as_a_whole() -> None:
+    inner = [1]
+    views = [memoryview(b"abc"), memoryview(bytearray(5000)), memoryview(np.arange(6.0).reshape(2, 3)), memoryview(b""),
+             memoryview(bytes(range(10)))[::3], memoryview(np.array(2.5)), memoryview(np.zeros(0, "i4"))]  # fmt: skip
+    for view in views:
+        got = trip([view, Holder(inner), inner])
+        assert got[1].held[0] is got[2] and got[0].tolist() == view.tolist()
+        assert (got[0].format, got[0].shape) == (view.format, view.shape)
+        assert got[0].readonly == (view.readonly or not view.c_contiguous)
+    with pytest.raises(ValueError, match="format"):
+        QUEUE.put([memoryview(np.zeros(2, "f4,f8")), Holder(inner), inner])
+    assert QUEUE.empty()
+
+
+def test_shared_pickles_can_be_forbidden() -> None:
+    queue: ringmail.Queue = ringmail.Queue(4, allow_pickle=False)
+    inner = [1]
+    queue.put([Holder(inner), inner])
+    with pytest.raises(pickle.UnpicklingError, match="allow_pickle"):
+        queue.get_nowait()
+
+
+UNKNOWN = """
+import collections, sys
+import ringmail
+class Seen(collections.namedtuple("Seen", "a b")): __slots__ = ()
+Other = collections.namedtuple("Other", sys.argv[2].split())
+sender = ringmail.Ring.open(sys.argv[1]).sender()
+for number in range(3):
+    sender.put([Seen(number, 1), Seen(number, 2)])
+sender.put(Other(*range(len(Other._fields))))
+if sys.argv[3:]:
+    for number in range(int(sys.argv[3])):
+        name = f"Made{number}"
+        globals()[name] = collections.namedtuple(name, "x")
+        sender.put(globals()[name](number))
+assert sender.wait_for_all_ack(20)
+"""
+
+
+def test_classes_that_this_process_has_not_are_made_once() -> None:
+    name = f"python-test-classes-{os.getpid()}"
+    ring = ringmail.Ring.create(name, 4, keep_open=True)
+    receiver = ring.receiver()
+    classes = []
+    for fields in ("x", "y z"):
+        with subprocess.Popen([sys.executable, "-c", UNKNOWN, name, fields]) as child:
+            got = [receiver.get(timeout=30) for _ in range(3)]
+            assert {type(each) for pair in got for each in pair} == {type(got[0][0])} and got[2][1] == (2, 2)
+            classes.append(type(got[0][0]))
+            other = receiver.get(timeout=30)
+            assert " ".join(other._fields) == fields
+            classes.append(type(other))
+            assert child.wait(30) == 0
+    assert classes[0] is classes[2] and classes[1] is not classes[3]
+    # What any process may ask for is bounded.
+    with subprocess.Popen([sys.executable, "-c", UNKNOWN, name, "x", "600"]) as child:
+        made = [weakref.ref(type(value)) for value in (receiver.get(timeout=30) for _ in range(604)) if type(value) is not list]
+        assert child.wait(30) == 0
+    ringmail.Ring.unlink(name)
+    gc.collect()
+    assert 0 < sum(ref() is not None for ref in made) <= 256
 
 
 def test_depth() -> None:
