@@ -301,6 +301,7 @@ class Sender(Handle):
 
     @staticmethod
     def _of_fd(fd: int) -> Sender: ...
+    def _arrive(self) -> None: ...
     def put(self, value: object, block: bool = True, timeout: float | None = None) -> None:
         """Sends a value; copies it once, into the ring.
 
@@ -382,6 +383,7 @@ class Receiver(Source[Any]):
 
     @staticmethod
     def _of_fd(fd: int, allow_pickle: bool) -> Receiver: ...
+    def _arrive(self) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
     def __aiter__(self) -> Self: ...
@@ -532,6 +534,7 @@ class QueueCore(Source[_T]):
     def full(self) -> bool:
         """Whether a ``put`` would have to wait. Others may change that at once."""
 
+    def _arrive(self) -> None: ...
     def _abandon(self) -> None: ...
     def join_thread(self) -> None:
         """Does nothing, there is no thread.
@@ -559,17 +562,25 @@ class Bell:
     """What wakes the waiting calls of one event loop: by a descriptor that becomes readable."""
 
     def __new__(cls) -> Self: ...
-    def fileno(self) -> int: ...
-    def turn(self) -> Turn: ...
-    def answer(self) -> builtins.list[int]: ...
+    def fileno(self) -> int:
+        """The descriptor."""
+
+    def turn(self) -> Turn:
+        """For a call that is about to wait."""
+
+    def answer(self) -> builtins.list[int]:
+        """Who was woken since the last time, by number."""
 
 @final
 class Turn:
     """A call that waits in an event loop."""
 
     @property
-    def number(self) -> int: ...
-    def leave(self) -> None: ...
+    def number(self) -> int:
+        """What the bell calls it."""
+
+    def leave(self) -> None:
+        """Waits no longer."""
 
 def keep_warm(bytes: int) -> int:
     """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone; also for those
