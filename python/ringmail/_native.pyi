@@ -314,7 +314,9 @@ class Sender(Handle):
             queue.Full: no room in time.
             Disconnected: no room, and every receiver has left or died; or the stream was closed.
             ValueError: longer than ``max_message_bytes``; or this sender is closed.
-            OSError: ``ENOSPC``: no memory for the message; nothing is lost, and others may still find room.
+            OSError: ``ENOSPC``: no room for the message in ``/dev/shm``, or none in one piece; nothing is lost, and others may still find
+                some. A ring without a name takes the machine's memory itself, and where there is none left of that the system does
+                not say so but kills a process.
         """
 
     def put_nowait(self, value: object) -> None:
@@ -489,7 +491,8 @@ class QueueCore(Source[_T]):
             queue.Full: no room within ``timeout`` seconds, or at all without ``block``.
             Disconnected: no room, and the last consumer died.
             ValueError: longer than ``max_message_bytes``; or the queue is closed.
-            OSError: ``ENOSPC``: no memory for the message; the queue stays usable.
+            OSError: ``ENOSPC``: no room for the message in one piece; the queue stays usable. It is memory of the machine's itself, and where
+                there is none left of that the system does not say so but kills a process.
         """
 
     def put_nowait(self, obj: _T) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from . import _torch
 
 
-def _view(data: Any, format: str, shape: tuple[int, ...]) -> memoryview:
+def _view(data: Any, format: Any, shape: tuple[int, ...]) -> memoryview:
     """The ``memoryview`` of that format and shape over a buffer."""
     flat = memoryview(data).cast("B")
     return flat.cast(format) if 0 in shape else flat.cast(format, shape)
@@ -25,7 +25,7 @@ class _Pickler(ForkingPickler):
         """Reduces views and tensors in our way."""
         if type(obj) is memoryview:
             # To fail here and not there.
-            memoryview(bytes(obj.itemsize)).cast(obj.format)
+            _view(bytes(obj.itemsize), obj.format, (1,))
             data = obj if obj.c_contiguous else obj.tobytes()
             return _view, (pickle.PickleBuffer(data), obj.format, obj.shape)
         torch = sys.modules.get("torch")
