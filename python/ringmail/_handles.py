@@ -14,8 +14,10 @@ import os
 import sys
 import weakref
 from collections.abc import Iterator
+from functools import partial
+from itertools import islice
 from multiprocessing import context, process, reduction, util
-from types import MethodType
+from types import MethodType, ModuleType
 from typing import Any, Protocol
 
 from ._native import Handle
@@ -73,11 +75,27 @@ def _after_fork(_: object) -> None:
     global _watching
     _watching = None
     _begin()
+    _first.clear()
+    _whole.clear()
     for handle in _given(vars(process.current_process())):
         _arrive(handle)
 
 
+#: The first handle of each ring that this process was given, by the ring's file; and the rings of which it has both ends.
+_first: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.WeakValueDictionary()
+_whole: set[tuple[int, int]] = set()
+
+
 def _arrive(handle: Any) -> None:
+    """Has a handle take part before it is used; but not both ends of a ring: a receiver would wait for the end of its own stream."""
+    file = os.fstat(handle.fileno())
+    ring = (file.st_dev, file.st_ino)
+    first = _first.setdefault(ring, handle)
+    if type(first) is not type(handle):
+        _whole.add(ring)
+        first._withdraw()
+    if ring in _whole:
+        return
     try:
         handle._arrive()
     except OSError:
@@ -109,12 +127,14 @@ def _given(everything: dict[str, Any]) -> Iterator[Any]:
         if isinstance(one, Handle):
             yield one
         elif type(one) is dict:
-            found += one.values()
+            found += islice(one.values(), _LOOKS)
         elif type(one) in (list, tuple, set, frozenset):
-            found += one
+            found += islice(one, _LOOKS)
         elif type(one) is MethodType:
             found.append(one.__self__)
-        elif not isinstance(one, type) and type(getattr(one, "__dict__", None)) is dict:
+        elif type(one) is partial:
+            found += (one.func, one.args, one.keywords)
+        elif not isinstance(one, (type, ModuleType)) and type(getattr(one, "__dict__", None)) is dict:
             found.append(one.__dict__)
 
 

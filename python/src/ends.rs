@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use std::sync::Arc;
 
 #[doc = doc!("Sender")]
-#[pyclass(frozen, extends = Handle, module = "ringmail")]
+#[pyclass(frozen, weakref, extends = Handle, module = "ringmail")]
 pub struct Sender {
     port: Arc<Port>,
 }
@@ -111,13 +111,18 @@ impl Sender {
         self.port.expect_sender()
     }
 
+    /// For a process that was given the other end, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
+    }
+
     fn __repr__(&self) -> String {
         self.port.shown("Sender capacity", self.port.ring().capacity())
     }
 }
 
 #[doc = doc!("Receiver")]
-#[pyclass(frozen, extends = Source, module = "ringmail")]
+#[pyclass(frozen, weakref, extends = Source, module = "ringmail")]
 pub struct Receiver {
     port: Arc<Port>,
 }
@@ -164,6 +169,11 @@ impl Receiver {
     /// For a process that was given it when it started.
     fn _arrive(&self) -> PyResult<()> {
         self.port.expect_receiver()
+    }
+
+    /// For a process that was given the other end, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
     }
 
     fn __repr__(&self) -> String {

@@ -129,6 +129,12 @@ impl Port {
         expect(&self.receiver, || self.ring.receiver())
     }
 
+    /// Takes part no more in what was not used yet.
+    pub fn withdraw(&self) {
+        let unexpected = (vacate(&self.sender), vacate(&self.receiver));
+        drop(unexpected);
+    }
+
     /// Leaves both sides for good. A call that is waiting finishes first.
     pub fn close(&self) {
         // Dropped outside of the lock: leaving wakes others.
@@ -316,12 +322,14 @@ where
     };
     *side = Side::Joined(Arc::clone(&handle));
     drop(side);
-    let mut other = lock(other);
-    // Dropped outside of the lock: leaving wakes others.
-    let unexpected = matches!(*other, Side::Expected(_)).then(|| std::mem::replace(&mut *other, Side::Idle));
-    drop(other);
-    drop(unexpected);
+    drop(vacate(other));
     Ok(handle)
+}
+
+/// A side that was not used yet, to be dropped outside of the lock: leaving wakes others.
+fn vacate<T>(side: &Mutex<Side<T>>) -> Option<Side<T>> {
+    let mut side = lock(side);
+    matches!(*side, Side::Expected(_)).then(|| std::mem::replace(&mut *side, Side::Idle))
 }
 
 /// Joins a side afresh: what a forked process inherited is its parent's.

@@ -145,6 +145,11 @@ impl QueueCore {
         self.port.expect_receiver()
     }
 
+    /// For a process that was given one end of its ring, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
+    }
+
     /// For a process that is about to end by an error.
     fn _abandon(&self) {
         self.port.abandon();

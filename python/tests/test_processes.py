@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import multiprocessing
 import os
 import signal
@@ -252,7 +253,7 @@ def arrived(end: Any, pid: int, side: str) -> Any:
     return lambda: any(peer["pid"] == pid and peer[side] for peer in end.ring.stats()["participants"])
 
 
-WAYS = ["argument", "keyword", "nested", "of a method", "of a process", "in a shim"]
+WAYS = ["argument", "keyword", "nested", "of a method", "of a partial", "of a process", "in a shim"]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -270,6 +271,8 @@ def test_a_death_before_the_first_use_is_told(way: str, context: BaseContext) ->
         child = context.Process(target=idle, args=(1, {"deep": [(given,)]}))  # type: ignore[attr-defined]
     elif way == "of a method":
         child = context.Process(target=Job(*given).run)  # type: ignore[attr-defined]
+    elif way == "of a partial":
+        child = context.Process(target=functools.partial(idle, *given))  # type: ignore[attr-defined]
     elif way == "in a shim":
         child = context.Process(target=idle, args=(*given, shim))  # type: ignore[attr-defined]
     elif context.get_start_method() != "fork":
@@ -301,6 +304,24 @@ def test_a_death_before_the_first_use_is_told(way: str, context: BaseContext) ->
     # Told once; then a successor is waited for.
     with pytest.raises(ringmail.Empty):
         queue.get(timeout=0.05)
+
+
+def to_the_end(ends: tuple[ringmail.Sender, ringmail.Receiver], out: ringmail.Queue) -> None:
+    out.put(list(ends[1]))
+
+
+def test_who_is_given_both_ends_sees_the_end_of_the_stream(context: BaseContext) -> None:
+    """It is no sender because it could be one."""
+    ends = ringmail.pair(4)
+    ends[0].put_many([1, 2])
+    out: ringmail.Queue = ringmail.Queue(1)
+    child = context.Process(target=to_the_end, args=(ends, out))  # type: ignore[attr-defined]
+    child.start()
+    # Not before the child has it, or there would be nothing to pass on.
+    wait_until(lambda: ends[0].qsize() == 0)
+    ends[0].close()
+    assert out.get(timeout=30) == [1, 2]
+    child.join()
 
 
 def first_get(queue: ringmail.Queue, told: ringmail.Sender) -> None:
