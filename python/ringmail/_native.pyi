@@ -301,6 +301,8 @@ class Sender(Handle):
 
     @staticmethod
     def _of_fd(fd: int) -> Sender: ...
+    def _arrive(self) -> None: ...
+    def _withdraw(self) -> None: ...
     def put(self, value: object, block: bool = True, timeout: float | None = None) -> None:
         """Sends a value; copies it once, into the ring.
 
@@ -313,7 +315,9 @@ class Sender(Handle):
             queue.Full: no room in time.
             Disconnected: no room, and every receiver has left or died; or the stream was closed.
             ValueError: longer than ``max_message_bytes``; or this sender is closed.
-            OSError: ``ENOSPC``: no memory for the message; nothing is lost, and others may still find room.
+            OSError: ``ENOSPC``: no room for the message in ``/dev/shm``, or none in one piece; nothing is lost, and others may still find
+                some. A ring without a name takes the machine's memory itself, and where there is none left of that the system does
+                not say so but kills a process.
         """
 
     def put_nowait(self, value: object) -> None:
@@ -382,6 +386,8 @@ class Receiver(Source[Any]):
 
     @staticmethod
     def _of_fd(fd: int, allow_pickle: bool) -> Receiver: ...
+    def _arrive(self) -> None: ...
+    def _withdraw(self) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
     def __aiter__(self) -> Self: ...
@@ -487,7 +493,8 @@ class QueueCore(Source[_T]):
             queue.Full: no room within ``timeout`` seconds, or at all without ``block``.
             Disconnected: no room, and the last consumer died.
             ValueError: longer than ``max_message_bytes``; or the queue is closed.
-            OSError: ``ENOSPC``: no memory for the message; the queue stays usable.
+            OSError: ``ENOSPC``: no room for the message in one piece; the queue stays usable. It is memory of the machine's itself, and where
+                there is none left of that the system does not say so but kills a process.
         """
 
     def put_nowait(self, obj: _T) -> None:
@@ -532,6 +539,8 @@ class QueueCore(Source[_T]):
     def full(self) -> bool:
         """Whether a ``put`` would have to wait. Others may change that at once."""
 
+    def _arrive(self) -> None: ...
+    def _withdraw(self) -> None: ...
     def _abandon(self) -> None: ...
     def join_thread(self) -> None:
         """Does nothing, there is no thread.
@@ -559,17 +568,25 @@ class Bell:
     """What wakes the waiting calls of one event loop: by a descriptor that becomes readable."""
 
     def __new__(cls) -> Self: ...
-    def fileno(self) -> int: ...
-    def turn(self) -> Turn: ...
-    def answer(self) -> builtins.list[int]: ...
+    def fileno(self) -> int:
+        """The descriptor."""
+
+    def turn(self) -> Turn:
+        """For a call that is about to wait."""
+
+    def answer(self) -> builtins.list[int]:
+        """Who was woken since the last time, by number."""
 
 @final
 class Turn:
     """A call that waits in an event loop."""
 
     @property
-    def number(self) -> int: ...
-    def leave(self) -> None: ...
+    def number(self) -> int:
+        """What the bell calls it."""
+
+    def leave(self) -> None:
+        """Waits no longer."""
 
 def keep_warm(bytes: int) -> int:
     """Sets how many bytes of buffers this process keeps for arrays that it receives, when those before them are gone; also for those

@@ -32,7 +32,8 @@ def pair(
         ValueError: a size that no ring can have.
         OSError: ``ENOSPC`` or ``ENOMEM``.
 
-    A side takes part from its first use on, so whoever merely passes it on does not count. When all senders have closed theirs, left
+    A side takes part from its first use on, so whoever merely passes it on does not count; in a child that is given it as an argument, from
+    the child's start. When all senders have closed theirs, left
     or died, a receiver gets what was sent and then `Disconnected`, and a loop over it ends; a sender that finds the ring full
     and no receiver left gets `Disconnected`.
     """
@@ -45,17 +46,21 @@ def pair(
 def _rebuild_sender(duplicated: Any) -> Sender:
     fd = _handles.detach(duplicated)
     try:
-        return Sender._of_fd(fd)
+        sender = Sender._of_fd(fd)
     finally:
         os.close(fd)
+    _handles.rebuilt(sender)
+    return sender
 
 
 def _rebuild_receiver(duplicated: Any, allow_pickle: bool) -> Receiver:
     fd = _handles.detach(duplicated)
     try:
-        return Receiver._of_fd(fd, allow_pickle)
+        receiver = Receiver._of_fd(fd, allow_pickle)
     finally:
         os.close(fd)
+    _handles.rebuilt(receiver)
+    return receiver
 
 
 def _reduce_sender(sender: Sender) -> tuple[Callable[..., Sender], tuple[Any, ...]]:

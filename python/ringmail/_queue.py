@@ -37,7 +37,7 @@ class Queue(QueueCore[_T]):
         OSError: ``ENOSPC`` or ``ENOMEM``; the queue was not made.
 
     A process counts as a producer from its first ``put`` on, as a consumer from its first ``get``, until it closes the queue or
-    ends. A call that would wait raises `Disconnected` when the last process of the other side has died, or ended by an exception,
+    ends; a child that is given the queue as an argument counts as both from its start until the first of them. A call that would wait raises `Disconnected` when the last process of the other side has died, or ended by an exception,
     once for each death; then the next call waits for a successor. Producers that end in order are no reason: others may follow.
     """
 
@@ -71,4 +71,5 @@ def _rebuild(cls: type[Queue[_T]], maxsize: int, allow_pickle: bool, duplicated:
     finally:
         os.close(fd)
     _handles.watch(queue)
+    _handles.rebuilt(queue)
     return queue

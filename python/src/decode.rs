@@ -464,9 +464,28 @@ fn named_class<'py>(py: Python<'py>, class: Class<'_>, import: bool) -> PyResult
     {
         return Ok(found.into_any());
     }
-    let like = name.rsplit('.').next().unwrap_or(name);
+    like(py, class, name)
+}
+
+/// How many classes are kept for named tuples of which this process has none: a message can ask for any.
+const KEPT: usize = 256;
+
+/// A class like the one of that name, the same each time, within reason.
+fn like<'py>(py: Python<'py>, class: Class<'_>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    static CLASSES: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let classes = CLASSES.get_or_init(py, || PyDict::new(py).unbind()).bind(py);
+    let fields = PyTuple::new(py, class.fields().collect::<Vec<_>>())?;
+    let key = (class.name(), &fields);
+    if let Some(known) = classes.get_item(key)? {
+        return Ok(known);
+    }
     let rename = PyDict::new(py);
     rename.set_item("rename", true)?;
-    let fields = PyList::new(py, class.fields())?;
-    py.import("collections")?.call_method("namedtuple", (like, fields), Some(&rename))
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let made = py.import("collections")?.call_method("namedtuple", (last, &fields), Some(&rename))?;
+    if classes.len() >= KEPT {
+        classes.clear();
+    }
+    classes.set_item(key, &made)?;
+    Ok(made)
 }

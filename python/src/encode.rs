@@ -5,8 +5,16 @@
 //!
 //! # Shared references
 //!
-//! A container, an array, or long text or bytes that are met again are a reference to the first time. A tuple that holds itself
-//! cannot be built from its parts: then the whole value is pickled, which knows how.
+//! A container, an array, or long text or bytes that are met again are a reference to the first time. What cannot be built from its
+//! parts is pickled as a whole, which knows how:
+//!
+//! - a tuple that holds itself;
+//! - a value of which a part that only pickle knows reaches something that is met outside of that part, too. What a part reaches
+//!   is what its pickler remembered; what has no identity to lose, such as classes, does not count.
+//!
+//! A part is pickled alone, and what it reaches is kept, so that no address comes to be another's. So whatever two parts share, or a part
+//! and the containers around and beside it, the second of them finds there. A value with more than [`PARTS`] such parts is pickled
+//! as a whole too, because that is quicker.
 
 use crate::fill::{Export, Fill};
 use crate::numpy::{self, Facts, Kind, Written};
@@ -18,7 +26,7 @@ use pyo3::types::*;
 use ringmail::value::wire::{ArrayHeader, Encoder, INLINE, Layout, Named, Order, ViewHeader};
 use smallvec::SmallVec;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A value that is ready to be written into a slot.
 pub struct Parcel<'py> {
@@ -35,6 +43,9 @@ enum Keep<'py> {
     Object(Bound<'py, PyAny>),
     Export(Export),
 }
+
+/// How many parts that only pickle knows are pickled one by one: each costs a pickler, a hundred times what an object in one costs.
+const PARTS: usize = 16;
 
 /// How much memory for structure a thread keeps.
 const KEPT: usize = 1 << 20;
@@ -110,7 +121,10 @@ struct Walk<'py> {
     index: HashMap<usize, usize>,
     /// The classes of named tuples that came, by address.
     named: Vec<(usize, u32)>,
-    /// Whether a tuple turned out to hold itself.
+    /// Where what was reached by pickles lies, and their picklers' memories, which keep it there.
+    reached: HashSet<usize>,
+    memories: Vec<Bound<'py, PyDict>>,
+    /// Whether this cannot be built from its parts.
     knotted: bool,
 }
 
@@ -125,6 +139,8 @@ impl<'py> Walk<'py> {
             met: SmallVec::new(),
             index: HashMap::new(),
             named: Vec::new(),
+            reached: HashSet::new(),
+            memories: Vec::new(),
             knotted: false,
         }
     }
@@ -141,8 +157,11 @@ impl<'py> Walk<'py> {
             self.encoder.rewind(start);
             self.fills.clear();
             self.keep.clear();
+            self.stack.clear();
             self.met.clear();
             self.index.clear();
+            self.reached.clear();
+            self.memories.clear();
             self.pickle(value)?;
         }
         Ok(())
@@ -465,8 +484,17 @@ impl<'py> Walk<'py> {
         let dumps = DUMPS.get_or_try_init(self.py, || {
             PyResult::Ok(self.py.import("ringmail._pickle")?.getattr("dumps")?.unbind())
         })?;
-        let parts = dumps.bind(self.py).call1((value,))?;
-        let (pickle, buffers): (Bound<'py, PyBytes>, Vec<Bound<'py, PyAny>>) = parts.extract()?;
+        // Alone, it shares with nothing.
+        let is_part = !self.stack.is_empty();
+        let parts = dumps.bind(self.py).call1((value, is_part))?;
+        type Parts<'py> = (Bound<'py, PyBytes>, Vec<Bound<'py, PyAny>>, Option<Bound<'py, PyDict>>);
+        let (pickle, buffers, memory): Parts<'py> = parts.extract()?;
+        if let Some(memory) = memory {
+            self.reach(memory)?;
+            if self.knotted {
+                return Ok(());
+            }
+        }
         let number = self.encoder.begin_pickle(buffers.len());
         self.bytes_part(pickle.as_any())?;
         for buffer in buffers {
@@ -481,6 +509,24 @@ impl<'py> Walk<'py> {
             self.keep.push(Keep::Export(export));
         }
         self.meet(value, number, false);
+        Ok(())
+    }
+
+    /// Notes what the pickler of a part remembers; knotted if some of it was met before.
+    fn reach(&mut self, memory: Bound<'py, PyDict>) -> PyResult<()> {
+        if self.memories.len() >= PARTS {
+            self.knotted = true;
+            return Ok(());
+        }
+        for remembered in memory.values() {
+            let object = remembered.cast::<PyTuple>()?.get_item(1)?;
+            let address = object.as_ptr() as usize;
+            if (self.find(address).is_some() || !self.reached.insert(address)) && has_identity(&object) {
+                self.knotted = true;
+                return Ok(());
+            }
+        }
+        self.memories.push(memory);
         Ok(())
     }
 
@@ -504,7 +550,10 @@ impl<'py> Walk<'py> {
             return Ok(false);
         }
         let address = value.as_ptr() as usize;
-        let Some(met) = self.find(address) else { return Ok(false) };
+        let Some(met) = self.find(address) else {
+            self.knotted = self.reached.contains(&address);
+            return Ok(self.knotted);
+        };
         if met.open {
             self.knotted = true;
         } else {
@@ -542,6 +591,20 @@ impl<'py> Walk<'py> {
             met.open = false;
         }
     }
+}
+
+/// Whether two of it are not as good as one: not for what every process has of its own, nor for dtypes and short text and bytes.
+fn has_identity(object: &Bound<'_, PyAny>) -> bool {
+    if let Ok(text) = object.cast_exact::<PyString>() {
+        return text.len().is_ok_and(|characters| characters >= INLINE / 4);
+    }
+    if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+        return bytes.as_bytes().len() >= INLINE;
+    }
+    let is_global = object.is_instance_of::<PyType>()
+        || object.is_exact_instance_of::<PyFunction>()
+        || object.is_exact_instance_of::<PyCFunction>();
+    !is_global && numpy::kind(object) != Some(Kind::DType)
 }
 
 #[cold]

@@ -13,8 +13,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// The sending side.
-#[pyclass(frozen, extends = Handle, module = "ringmail")]
+#[doc = doc!("Sender")]
+#[pyclass(frozen, weakref, extends = Handle, module = "ringmail")]
 pub struct Sender {
     port: Arc<Port>,
 }
@@ -35,15 +35,18 @@ impl Sender {
         Self::of(py, Port::new(ring::from_fd(fd)?, false))
     }
 
+    #[doc = doc!("Sender.put")]
     #[pyo3(signature = (value, block=true, timeout=None))]
     fn put(&self, value: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
         exchange::put(&self.port, value, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Sender.put_nowait")]
     fn put_nowait(&self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         exchange::put(&self.port, value, Patience::None)
     }
 
+    #[doc = doc!("Sender.aput")]
     #[pyo3(signature = (value, timeout=None))]
     fn aput<'py>(slf: Bound<'py, Self>, value: Bound<'py, PyAny>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         poll::coroutine(slf.py(), "put", (&slf, value, timeout))
@@ -53,16 +56,19 @@ impl Sender {
         poll::put(&self.port, value, turn)
     }
 
+    #[doc = doc!("Sender.put_many")]
     #[pyo3(signature = (values, block=true, timeout=None))]
     fn put_many(&self, values: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<usize> {
         exchange::put_many(&self.port, values, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Sender.send")]
     #[pyo3(signature = (data, block=true, timeout=None))]
     fn send(&self, data: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
         exchange::send_raw(&self.port, data, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Sender.loan")]
     #[pyo3(signature = (shape, dtype, block=true, timeout=None))]
     fn loan(
         &self,
@@ -74,6 +80,7 @@ impl Sender {
         lend::lend(&self.port, shape, dtype, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Sender.aloan")]
     #[pyo3(signature = (shape, dtype, timeout=None))]
     fn aloan<'py>(
         slf: Bound<'py, Self>,
@@ -88,13 +95,25 @@ impl Sender {
         lend::poll_lend(&self.port, shape, dtype, turn)
     }
 
+    #[doc = doc!("Sender.has_space")]
     fn has_space(&self) -> PyResult<bool> {
         Ok(self.port.sender()?.has_space())
     }
 
+    #[doc = doc!("Sender.wait_for_all_ack")]
     #[pyo3(signature = (timeout=None))]
     fn wait_for_all_ack(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         exchange::wait_acked(py, &self.port, Patience::new(true, timeout)?)
+    }
+
+    /// For a process that was given it when it started.
+    fn _arrive(&self) -> PyResult<()> {
+        self.port.expect_sender()
+    }
+
+    /// For a process that was given the other end, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
     }
 
     fn __repr__(&self) -> String {
@@ -102,8 +121,8 @@ impl Sender {
     }
 }
 
-/// The receiving side.
-#[pyclass(frozen, extends = Source, module = "ringmail")]
+#[doc = doc!("Receiver")]
+#[pyclass(frozen, weakref, extends = Source, module = "ringmail")]
 pub struct Receiver {
     port: Arc<Port>,
 }
@@ -145,6 +164,16 @@ impl Receiver {
             Err(end) if end.is_instance_of::<Disconnected>(slf.py()) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// For a process that was given it when it started.
+    fn _arrive(&self) -> PyResult<()> {
+        self.port.expect_receiver()
+    }
+
+    /// For a process that was given the other end, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
     }
 
     fn __repr__(&self) -> String {

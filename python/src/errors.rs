@@ -6,12 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use ringmail::*;
 
-pyo3::create_exception!(
-    ringmail,
-    Disconnected,
-    PyBrokenPipeError,
-    "Nobody is left on the other side, or the stream was closed: waiting would be for ever."
-);
+pyo3::create_exception!(ringmail, Disconnected, PyBrokenPipeError, doc!("Disconnected"));
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use pyo3::types::PyList;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-/// A handle of a ring.
+#[doc = doc!("Handle")]
 #[pyclass(frozen, subclass, module = "ringmail._native")]
 pub struct Handle {
     port: Arc<Port>,
@@ -27,34 +27,41 @@ impl Handle {
 
 #[pymethods]
 impl Handle {
+    #[doc = doc!("Handle.close")]
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.port.close());
     }
 
+    #[doc = doc!("Handle.closed")]
     #[getter]
     fn closed(&self) -> bool {
         self.port.is_closed()
     }
 
+    #[doc = doc!("Handle.ring")]
     #[getter]
     fn ring(&self) -> Ring {
         self.port.ring().clone().into()
     }
 
+    #[doc = doc!("Handle.capacity")]
     #[getter]
     fn capacity(&self) -> usize {
         self.port.ring().capacity()
     }
 
+    #[doc = doc!("Handle.max_message_bytes")]
     #[getter]
     fn max_message_bytes(&self) -> usize {
         self.port.ring().max_len()
     }
 
+    #[doc = doc!("Handle.qsize")]
     fn qsize(&self) -> usize {
         self.port.backlog()
     }
 
+    #[doc = doc!("Handle.fileno")]
     fn fileno(&self) -> i32 {
         self.port.ring().as_fd().as_raw_fd()
     }
@@ -68,7 +75,7 @@ impl Handle {
     }
 }
 
-/// A handle that values come out of.
+#[doc = doc!("Source")]
 #[pyclass(frozen, subclass, extends = Handle, module = "ringmail._native")]
 pub struct Source {
     port: Arc<Port>,
@@ -84,15 +91,18 @@ impl Source {
 
 #[pymethods]
 impl Source {
+    #[doc = doc!("Source.get")]
     #[pyo3(signature = (block=true, timeout=None))]
     pub fn get<'py>(&self, py: Python<'py>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         exchange::get(py, &self.port, self.allow_pickle, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Source.get_nowait")]
     fn get_nowait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         exchange::get(py, &self.port, self.allow_pickle, Patience::None)
     }
 
+    #[doc = doc!("Source.get_many")]
     #[pyo3(signature = (max, block=true, timeout=None))]
     fn get_many<'py>(
         &self,
@@ -104,32 +114,38 @@ impl Source {
         exchange::get_many(py, &self.port, self.allow_pickle, max, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Source.get_into")]
     #[pyo3(signature = (out, block=true, timeout=None))]
     fn get_into<'py>(&self, out: Bound<'py, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         exchange::get_into(&self.port, &out, Patience::new(block, timeout)?)?;
         Ok(out)
     }
 
+    #[doc = doc!("Source.recv")]
     #[pyo3(signature = (block=true, timeout=None))]
     fn recv(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<Message> {
         exchange::recv(py, &self.port, self.allow_pickle, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("Source.allow_pickle")]
     #[getter]
     fn allow_pickle(&self) -> bool {
         self.allow_pickle
     }
 
+    #[doc = doc!("Source.aget")]
     #[pyo3(signature = (timeout=None))]
     fn aget<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         poll::coroutine(slf.py(), "get", (&slf, timeout))
     }
 
+    #[doc = doc!("Source.aget_many")]
     #[pyo3(signature = (max, timeout=None))]
     fn aget_many<'py>(slf: Bound<'py, Self>, max: usize, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         poll::coroutine(slf.py(), "get_many", (&slf, max, timeout))
     }
 
+    #[doc = doc!("Source.arecv")]
     #[pyo3(signature = (timeout=None))]
     fn arecv<'py>(slf: Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         poll::coroutine(slf.py(), "recv", (&slf, timeout))

@@ -26,7 +26,7 @@ pub enum Memory {
     Words(Box<[u128]>),
 }
 
-/// Bytes of a message, or copied out of one, for the buffer protocol.
+#[doc = doc!("View")]
 #[pyclass(frozen, module = "ringmail._native")]
 pub struct View {
     start: *mut u8,

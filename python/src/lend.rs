@@ -25,7 +25,7 @@ struct Ground {
     _ring: port::Ring,
 }
 
-/// An array that lies in a slot: see `Sender.loan`.
+#[doc = doc!("Loan")]
 #[pyclass(frozen, module = "ringmail")]
 pub struct Loan {
     lent: Mutex<Option<Lent>>,
@@ -141,11 +141,13 @@ impl Loan {
 
 #[pymethods]
 impl Loan {
+    #[doc = doc!("Loan.array")]
     #[getter]
     fn array<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.array.bind(py).clone()
     }
 
+    #[doc = doc!("Loan.commit")]
     fn commit(&self, py: Python<'_>) -> PyResult<()> {
         let Some(Lent { loan, sender }) = self.end(py) else {
             return Err(PyValueError::new_err("the loan is over"));
@@ -155,6 +157,7 @@ impl Loan {
         done.map_err(|stop| stop.raise(py, Way::Out))
     }
 
+    #[doc = doc!("Loan.abort")]
     fn abort(&self, py: Python<'_>) {
         drop(self.end(py));
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | subject |
 //! |---|---|
-//! | `handle.rs`, `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi` |
+//! | `handle.rs`, `queue.rs`, `ends.rs`, `ring.rs`, `message.rs`, `lend.rs` | the classes that Python sees; their documentation is in `_native.pyi`, from where `build.rs` takes it |
 //! | `exchange.rs` | putting and getting: what the classes have in common |
 //! | `poll.rs`, `turn.rs` | the same in an event loop, with `_tasks.py` |
 //! | `port.rs`, `patience.rs` | joining, waiting, signals, and who is told of a death |
@@ -10,6 +10,8 @@
 //! | `decode.rs`, `held.rs`, `warm.rs` | slots into values: views, or copies into warm memory |
 //! | `numpy.rs` | arrays and dtypes, as NumPy has them in memory |
 //! | `errors.rs` | every exception |
+
+include!(concat!(env!("OUT_DIR"), "/doc.rs"));
 
 mod decode;
 mod encode;
@@ -30,8 +32,9 @@ mod ring;
 mod turn;
 mod warm;
 
-/// The native part of the package.
-#[pyo3::pymodule]
+/// The native part of the package. Nobody has tried it without the interpreter's lock yet, and the locks here count on that one: a fork
+/// must not copy one that is taken.
+#[pyo3::pymodule(gil_used = true)]
 mod _native {
     #[pymodule_export]
     use super::ends::{Receiver, Sender};

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyMemoryView;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A message in place. It is acknowledged when it is released and the last view of it is gone.
+#[doc = doc!("Message")]
 #[pyclass(frozen, module = "ringmail")]
 pub struct Message {
     held: Mutex<Option<Held>>,
@@ -33,11 +33,13 @@ impl Message {
 
 #[pymethods]
 impl Message {
+    #[doc = doc!("Message.value")]
     fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let held = self.held()?;
         decode::decode(py, &held, Wish { allow_pickle: self.allow_pickle, held: Some(&held) })
     }
 
+    #[doc = doc!("Message.array")]
     fn array<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let value = self.value(py)?;
         if numpy::kind(&value) == Some(Kind::Array) {
@@ -47,30 +49,36 @@ impl Message {
         Err(PyTypeError::new_err(format!("the message is no array but {class}: see value()")))
     }
 
+    #[doc = doc!("Message.raw")]
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMemoryView>> {
         let held = self.held()?;
         PyMemoryView::from(Bound::new(py, View::of(&held, &held))?.as_any())
     }
 
+    #[doc = doc!("Message.nbytes")]
     #[getter]
     fn nbytes(&self) -> PyResult<usize> {
         Ok(self.held()?.len())
     }
 
+    #[doc = doc!("Message.redelivered")]
     #[getter]
     fn redelivered(&self) -> PyResult<u32> {
         Ok(self.held()?.redelivered())
     }
 
+    #[doc = doc!("Message.released")]
     #[getter]
     fn released(&self) -> bool {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
+    #[doc = doc!("Message.release")]
     fn release(&self) {
         drop(self.let_go());
     }
 
+    #[doc = doc!("Message.reject")]
     fn reject(&self) -> PyResult<()> {
         let Some(held) = self.let_go() else { return Err(PyValueError::new_err("the message was released")) };
         match Arc::try_unwrap(held) {

@@ -4,8 +4,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
-/// The longest wait without a look at signals and at who has died.
+/// The longest wait without a look at signals, where there may be some.
 pub const SLICE: Duration = Duration::from_millis(50);
+
+/// The longest wait where there is nothing to look at. Not for ever, in case an interpreter that some other program embeds takes signals
+/// in a thread that is not that program's first.
+pub const UNDISTURBED: Duration = Duration::from_secs(1);
 
 /// How long a call may wait.
 #[derive(Clone, Copy, Debug)]
@@ -42,14 +46,14 @@ impl Patience {
         Ok(until.map_or(Self::Forever, Self::Until))
     }
 
-    /// The next wait; `None` when the time is up.
-    pub fn slice(self) -> Option<Duration> {
+    /// The next wait, `longest` at most; `None` when the time is up.
+    pub fn slice(self, longest: Duration) -> Option<Duration> {
         match self {
             Self::None => None,
-            Self::Forever => Some(SLICE),
+            Self::Forever => Some(longest),
             Self::Until(deadline) => {
                 let left = deadline.saturating_duration_since(Instant::now());
-                if left.is_zero() { None } else { Some(left.min(SLICE)) }
+                if left.is_zero() { None } else { Some(left.min(longest)) }
             }
         }
     }

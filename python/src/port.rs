@@ -1,14 +1,16 @@
 //! A ring as one Python object has it: which sides it has joined, and how its calls wait.
 //!
-//! A side is joined by its first use, so that whoever merely passes a queue on counts neither as sender nor as receiver.
+//! A side is joined by its first use, so that whoever merely passes a queue on counts neither as sender nor as receiver. Only a
+//! process that was given it as an argument takes part from its start on, so that its death counts before it has done anything:
+//! of a queue on both sides, because it may be meant for either, until the first use says which.
 //!
 //! # Waiting
 //!
 //! Every call tries once. If that misses, it looks a few times more within a microsecond: a peer that answers from another core
 //! takes no longer. Then it lets the interpreter go, and gives way once: a peer that was just woken often waits for this very core,
 //! because that is where systems put it, and what the call spins there first comes on top of either side's way. After that it waits
-//! in slices of [`SLICE`](crate::patience::SLICE), each of which spins and sleeps as the library does; after
-//! each it looks at signals, which is how Ctrl-C gets through, and at who has died.
+//! in slices of [`SLICE`], each of which spins and sleeps as the library does; after each it looks at signals, which is how Ctrl-C
+//! gets through, and at who has died. Signals are for the main thread alone: in others a slice is as long as the dead may wait.
 //!
 //! # Who is told of a death
 //!
@@ -22,10 +24,10 @@
 //! fork from Python therefore never copies one that is taken.
 
 use crate::errors::{self, Stop, Way};
-use crate::patience::Patience;
+use crate::patience::{Patience, SLICE, UNDISTURBED};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use ringmail::mpmc;
+use ringmail::{Participant, mpmc};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,9 +58,10 @@ pub enum Wait {
     For(Duration),
 }
 
-/// A side that may be joined: not yet, by this handle, or never again.
+/// A side that may be joined: not yet, until it or the other one is used, by this handle, or never again.
 enum Side<T> {
     Idle,
+    Expected(Arc<T>),
     Joined(Arc<T>),
     Closed,
 }
@@ -69,6 +72,8 @@ struct Obituaries {
     looked: Option<Instant>,
     /// Which dead processes were told of, and when.
     told: HashMap<u32, Instant>,
+    /// Who was dead when this object joined, which clears their places: nobody else would know of them any more.
+    before: Vec<Participant>,
 }
 
 /// A ring and the sides of it that this object has.
@@ -99,13 +104,35 @@ impl Port {
     /// The sending side, joined by now.
     #[inline]
     pub fn sender(&self) -> PyResult<Arc<Sender>> {
-        joined(&self.sender, || self.ring.sender())
+        joined(&self.sender, &self.receiver, || {
+            self.remember_the_dead();
+            self.ring.sender()
+        })
     }
 
     /// The receiving side, joined by now.
     #[inline]
     pub fn receiver(&self) -> PyResult<Arc<Receiver>> {
-        joined(&self.receiver, || self.ring.receiver())
+        joined(&self.receiver, &self.sender, || {
+            self.remember_the_dead();
+            self.ring.receiver()
+        })
+    }
+
+    /// Takes part in sending from now on, to see whether this process lives, until it is known to be there for something else.
+    pub fn expect_sender(&self) -> PyResult<()> {
+        expect(&self.sender, || self.ring.sender())
+    }
+
+    /// As [`expect_sender`](Self::expect_sender), in receiving.
+    pub fn expect_receiver(&self) -> PyResult<()> {
+        expect(&self.receiver, || self.ring.receiver())
+    }
+
+    /// Takes part no more in what was not used yet.
+    pub fn withdraw(&self) {
+        let unexpected = (vacate(&self.sender), vacate(&self.receiver));
+        drop(unexpected);
     }
 
     /// Leaves both sides for good. A call that is waiting finishes first.
@@ -135,11 +162,11 @@ impl Port {
     /// Messages that nobody has acknowledged.
     pub fn backlog(&self) -> usize {
         match &*lock(&self.receiver) {
-            Side::Joined(receiver) => return receiver.len(),
+            Side::Expected(receiver) | Side::Joined(receiver) => return receiver.len(),
             Side::Idle | Side::Closed => {}
         }
         match &*lock(&self.sender) {
-            Side::Joined(sender) => sender.len(),
+            Side::Expected(sender) | Side::Joined(sender) => sender.len(),
             Side::Idle | Side::Closed => self.ring.stats().backlog,
         }
     }
@@ -157,6 +184,7 @@ impl Port {
         attempt: impl Fn(Wait) -> Result<T, Stop> + Sync,
     ) -> PyResult<T> {
         let began = Instant::now();
+        let longest = self.longest();
         let attempt = &attempt;
         if brief
             && !matches!(patience, Patience::None)
@@ -166,7 +194,7 @@ impl Port {
         }
         let mut has_yielded = false;
         loop {
-            let Some(slice) = patience.slice() else {
+            let Some(slice) = patience.slice(longest) else {
                 self.look_round(way, began)?;
                 return Err(errors::not_now(py, way));
             };
@@ -185,6 +213,17 @@ impl Port {
         }
     }
 
+    /// For how long a wait of this thread may go on without a look at signals and at who has died.
+    fn longest(&self) -> Duration {
+        if is_main() {
+            SLICE
+        } else if self.supervised {
+            ROUNDS
+        } else {
+            UNDISTURBED
+        }
+    }
+
     /// Now and then, [`mourn`](Self::mourn)s.
     fn look_round(&self, way: Way, began: Instant) -> PyResult<()> {
         let looked = lock(&self.obituaries).looked;
@@ -200,28 +239,46 @@ impl Port {
         let now = Instant::now();
         obituaries.looked = Some(now);
         let participants = self.ring.stats().participants;
-        let peers = participants.iter().filter(|peer| match way {
+        let before = obituaries.before.clone();
+        let peers = participants.iter().chain(&before).filter(|peer| match way {
             Way::Out => peer.receivers > 0,
             Way::In => peer.senders > 0,
         });
         let (living, dead): (Vec<_>, Vec<_>) = peers.partition(|peer| peer.alive);
         for peer in &living {
             obituaries.told.remove(&peer.pid);
+            obituaries.before.retain(|dead| dead.pid != peer.pid);
         }
         if !living.is_empty() {
             return Ok(());
         }
-        for peer in dead {
-            let told = *obituaries.told.entry(peer.pid).or_insert(now);
+        let dead: Vec<_> = dead.iter().map(|peer| peer.pid).collect();
+        for pid in dead {
+            let told = *obituaries.told.entry(pid).or_insert(now);
             if told >= began {
                 // The others who are waiting are to be told as well.
                 obituaries.looked = None;
                 let side = if way == Way::Out { "receiver" } else { "sender" };
-                return Err(errors::disconnected(&format!("the last {side}, process {}, died", peer.pid)));
+                return Err(errors::disconnected(&format!("the last {side}, process {pid}, died")));
             }
         }
         Ok(())
     }
+
+    /// In a supervised ring: notes who is dead before this object joins.
+    fn remember_the_dead(&self) {
+        if self.supervised {
+            let participants = self.ring.stats().participants.into_iter();
+            lock(&self.obituaries).before.extend(participants.filter(|peer| !peer.alive));
+        }
+    }
+}
+
+/// Whether Python runs its signal handlers in this thread: in the process's first.
+fn is_main() -> bool {
+    // SAFETY: nothing is passed.
+    let thread = unsafe { libc::gettid() };
+    thread.cast_unsigned() == std::process::id()
 }
 
 /// Looks a few times more; `None` if that misses.
@@ -245,7 +302,11 @@ fn after_yielding<T>(attempt: &impl Fn(Wait) -> Result<T, Stop>, slice: Duration
 }
 
 #[inline]
-fn joined<T, E>(side: &Mutex<Side<T>>, join: impl FnOnce() -> Result<T, E>) -> PyResult<Arc<T>>
+fn joined<T, O, E>(
+    side: &Mutex<Side<T>>,
+    other: &Mutex<Side<O>>,
+    join: impl FnOnce() -> Result<T, E>,
+) -> PyResult<Arc<T>>
 where
     E: Into<ringmail::JoinError>,
 {
@@ -253,9 +314,36 @@ where
     match &*side {
         Side::Joined(handle) => return Ok(Arc::clone(handle)),
         Side::Closed => return Err(PyValueError::new_err("it is closed")),
-        Side::Idle => {}
+        Side::Idle | Side::Expected(_) => {}
+    }
+    let handle = match &*side {
+        Side::Expected(handle) => Arc::clone(handle),
+        _ => Arc::new(join().map_err(|error| errors::join(error.into()))?),
+    };
+    *side = Side::Joined(Arc::clone(&handle));
+    drop(side);
+    drop(vacate(other));
+    Ok(handle)
+}
+
+/// A side that was not used yet, to be dropped outside of the lock: leaving wakes others.
+fn vacate<T>(side: &Mutex<Side<T>>) -> Option<Side<T>> {
+    let mut side = lock(side);
+    matches!(*side, Side::Expected(_)).then(|| std::mem::replace(&mut *side, Side::Idle))
+}
+
+/// Joins a side afresh: what a forked process inherited is its parent's.
+fn expect<T, E>(side: &Mutex<Side<T>>, join: impl FnOnce() -> Result<T, E>) -> PyResult<()>
+where
+    E: Into<ringmail::JoinError>,
+{
+    let mut side = lock(side);
+    if matches!(*side, Side::Closed) {
+        return Ok(());
     }
     let handle = Arc::new(join().map_err(|error| errors::join(error.into()))?);
-    *side = Side::Joined(Arc::clone(&handle));
-    Ok(handle)
+    let inherited = std::mem::replace(&mut *side, Side::Expected(handle));
+    drop(side);
+    drop(inherited);
+    Ok(())
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// Slots of a queue without a `maxsize`: 4 MiB of memory.
 const UNBOUNDED: usize = 4096;
 
-/// What `ringmail.Queue` is made of.
+#[doc = doc!("QueueCore")]
 #[pyclass(frozen, subclass, extends = Source, module = "ringmail._native")]
 pub struct QueueCore {
     port: Arc<Port>,
@@ -61,15 +61,18 @@ impl QueueCore {
         cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
     }
 
+    #[doc = doc!("QueueCore.put")]
     #[pyo3(signature = (obj, block=true, timeout=None))]
     fn put(&self, obj: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
         exchange::put(&self.port, obj, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("QueueCore.put_nowait")]
     fn put_nowait(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         exchange::put(&self.port, obj, Patience::None)
     }
 
+    #[doc = doc!("QueueCore.aput")]
     #[pyo3(signature = (obj, timeout=None))]
     fn aput<'py>(slf: Bound<'py, Self>, obj: Bound<'py, PyAny>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         poll::coroutine(slf.py(), "put", (&slf, obj, timeout))
@@ -79,11 +82,13 @@ impl QueueCore {
         poll::put(&self.port, obj, turn)
     }
 
+    #[doc = doc!("QueueCore.put_many")]
     #[pyo3(signature = (objs, block=true, timeout=None))]
     fn put_many(&self, objs: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<usize> {
         exchange::put_many(&self.port, objs, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("QueueCore.loan")]
     #[pyo3(signature = (shape, dtype, block=true, timeout=None))]
     fn loan(
         &self,
@@ -95,6 +100,7 @@ impl QueueCore {
         lend::lend(&self.port, shape, dtype, Patience::new(block, timeout)?)
     }
 
+    #[doc = doc!("QueueCore.aloan")]
     #[pyo3(signature = (shape, dtype, timeout=None))]
     fn aloan<'py>(
         slf: Bound<'py, Self>,
@@ -117,17 +123,31 @@ impl QueueCore {
         poll::coroutine(slf.py(), "get", (&slf,))
     }
 
+    #[doc = doc!("QueueCore.qsize")]
     fn qsize(&self) -> PyResult<usize> {
         Ok(self.open_port()?.backlog())
     }
 
+    #[doc = doc!("QueueCore.empty")]
     fn empty(&self) -> PyResult<bool> {
         Ok(self.open_port()?.backlog() == 0)
     }
 
+    #[doc = doc!("QueueCore.full")]
     fn full(&self) -> PyResult<bool> {
         let port = self.open_port()?;
         Ok(port.backlog() >= port.ring().capacity())
+    }
+
+    /// For a process that was given it when it started.
+    fn _arrive(&self) -> PyResult<()> {
+        self.port.expect_sender()?;
+        self.port.expect_receiver()
+    }
+
+    /// For a process that was given one end of its ring, too.
+    fn _withdraw(&self) {
+        self.port.withdraw();
     }
 
     /// For a process that is about to end by an error.
@@ -135,16 +155,20 @@ impl QueueCore {
         self.port.abandon();
     }
 
+    #[doc = doc!("QueueCore.join_thread")]
     fn join_thread(&self) -> PyResult<()> {
         if self.port.is_closed() { Ok(()) } else { Err(PyAssertionError::new_err("the queue is not closed")) }
     }
 
+    #[doc = doc!("QueueCore.cancel_join_thread")]
     fn cancel_join_thread(&self) {}
 
+    #[doc = doc!("QueueCore.stats")]
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         ring::stats(py, &self.port.ring().stats())
     }
 
+    #[doc = doc!("QueueCore.maxsize")]
     #[getter]
     fn maxsize(&self) -> usize {
         self.maxsize

@@ -131,7 +131,7 @@ pub fn from_fd(fd: i32) -> PyResult<port::Ring> {
     port::Ring::from_fd(owned).map_err(errors::open)
 }
 
-/// A ring that this process has open. It takes no part itself: senders and receivers do.
+#[doc = doc!("Ring")]
 #[pyclass(frozen, module = "ringmail")]
 pub struct Ring {
     ring: port::Ring,
@@ -145,6 +145,7 @@ impl From<port::Ring> for Ring {
 
 #[pymethods]
 impl Ring {
+    #[doc = doc!("Ring.create")]
     #[staticmethod]
     #[pyo3(signature = (name, capacity=1024, **options), text_signature = "(name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
         keep_open=False, retain_bytes=None, spin=None, mode=None, prefault=False)")]
@@ -153,11 +154,13 @@ impl Ring {
         Ok(port::Ring::create(name, &options).map_err(errors::open)?.into())
     }
 
+    #[doc = doc!("Ring.open")]
     #[staticmethod]
     fn open(name: &str) -> PyResult<Self> {
         Ok(port::Ring::open(name).map_err(errors::open)?.into())
     }
 
+    #[doc = doc!("Ring.open_or_create")]
     #[staticmethod]
     #[pyo3(signature = (name, capacity=1024, **options), text_signature = "(name, capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
         keep_open=False, retain_bytes=None, spin=None, mode=None, prefault=False)")]
@@ -166,6 +169,7 @@ impl Ring {
         Ok(port::Ring::open_or_create(name, &options).map_err(errors::open)?.into())
     }
 
+    #[doc = doc!("Ring.anonymous")]
     #[staticmethod]
     #[pyo3(signature = (capacity=1024, **options), text_signature = "(capacity=1024, *, max_message_bytes=None, participants=64, redelivery=None, \
         keep_open=False, retain_bytes=None, spin=None, prefault=False)")]
@@ -174,17 +178,20 @@ impl Ring {
         Ok(port::Ring::anonymous(&options).map_err(errors::open)?.into())
     }
 
+    #[doc = doc!("Ring.from_fd")]
     #[staticmethod]
     #[pyo3(name = "from_fd")]
     fn of_fd(fd: i32) -> PyResult<Self> {
         Ok(from_fd(fd)?.into())
     }
 
+    #[doc = doc!("Ring.unlink")]
     #[staticmethod]
     fn unlink(name: &str) -> PyResult<()> {
         ringmail::unlink(name).map_err(errors::open)
     }
 
+    #[doc = doc!("Ring.list")]
     #[staticmethod]
     fn list(py: Python<'_>) -> PyResult<Bound<'_, PyList>> {
         let names = PyList::empty(py);
@@ -194,6 +201,7 @@ impl Ring {
         Ok(names)
     }
 
+    #[doc = doc!("Ring.sender")]
     #[pyo3(signature = (*, lazy=false))]
     fn sender(&self, py: Python<'_>, lazy: bool) -> PyResult<Py<Sender>> {
         let port = Port::new(self.ring.clone(), false);
@@ -203,6 +211,7 @@ impl Ring {
         Sender::of(py, port)
     }
 
+    #[doc = doc!("Ring.receiver")]
     #[pyo3(signature = (*, allow_pickle=true, lazy=false))]
     fn receiver(&self, py: Python<'_>, allow_pickle: bool, lazy: bool) -> PyResult<Py<Receiver>> {
         let port = Port::new(self.ring.clone(), false);
@@ -212,10 +221,12 @@ impl Ring {
         Receiver::of(py, port, allow_pickle)
     }
 
+    #[doc = doc!("Ring.stats")]
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         stats(py, &self.ring.stats())
     }
 
+    #[doc = doc!("Ring.recover")]
     fn recover<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let done = self.ring.recover().map_err(errors::join)?;
         let dict = PyDict::new(py);
@@ -226,25 +237,30 @@ impl Ring {
         Ok(dict)
     }
 
+    #[doc = doc!("Ring.close")]
     fn close(&self, py: Python<'_>) {
         py.detach(|| self.ring.close());
     }
 
+    #[doc = doc!("Ring.closed")]
     #[getter]
     fn closed(&self) -> bool {
         self.ring.is_closed()
     }
 
+    #[doc = doc!("Ring.capacity")]
     #[getter]
     fn capacity(&self) -> usize {
         self.ring.capacity()
     }
 
+    #[doc = doc!("Ring.max_message_bytes")]
     #[getter]
     fn max_message_bytes(&self) -> usize {
         self.ring.max_len()
     }
 
+    #[doc = doc!("Ring.fileno")]
     fn fileno(&self) -> i32 {
         self.ring.as_fd().as_raw_fd()
     }

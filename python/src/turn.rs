@@ -26,7 +26,7 @@ struct Rung {
     numbers: Mutex<Vec<u64>>,
 }
 
-/// What wakes the calls of one event loop.
+#[doc = doc!("Bell")]
 #[pyclass(frozen, module = "ringmail._native")]
 pub struct Bell {
     rung: Arc<Rung>,
@@ -47,11 +47,12 @@ impl Bell {
         Ok(Self { rung: Arc::new(Rung { event, numbers: Mutex::default() }), given: Mutex::new(0) })
     }
 
+    #[doc = doc!("Bell.fileno")]
     fn fileno(&self) -> i32 {
         self.rung.event.as_raw_fd()
     }
 
-    /// A call that is about to wait.
+    #[doc = doc!("Bell.turn")]
     fn turn(&self) -> Turn {
         let number = {
             let mut given = lock(&self.given);
@@ -62,7 +63,7 @@ impl Bell {
         Turn { number, waker, waiting: Mutex::default(), began: Instant::now(), side: Mutex::new(Side::None) }
     }
 
-    /// Who was woken since the last time.
+    #[doc = doc!("Bell.answer")]
     fn answer(&self) -> Vec<u64> {
         // First the descriptor: who is woken from here on makes it readable again.
         let _ = (&self.rung.event).read(&mut [0; 8]);
@@ -100,9 +101,10 @@ enum Side {
     Receiving(Arc<Receiver>),
 }
 
-/// A call that waits.
+#[doc = doc!("Turn")]
 #[pyclass(frozen, module = "ringmail._native")]
 pub struct Turn {
+    #[doc = doc!("Turn.number")]
     #[pyo3(get)]
     number: u64,
     waker: Waker,
@@ -113,7 +115,7 @@ pub struct Turn {
 
 #[pymethods]
 impl Turn {
-    /// Waits no longer.
+    #[doc = doc!("Turn.leave")]
     fn leave(&self) {
         // Dropped outside of the locks: leaving a ring wakes others.
         let waiting = std::mem::take(&mut *lock(&self.waiting));

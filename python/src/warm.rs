@@ -158,7 +158,7 @@ fn trim(idle: &mut Idle) -> Vec<Pages> {
     surplus
 }
 
-/// Sets how many bytes of buffers for received arrays this process keeps when the arrays are gone; returns what it was.
+#[doc = doc!("keep_warm")]
 #[pyfunction]
 pub fn keep_warm(bytes: usize) -> usize {
     let before = retain();

@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -23,6 +23,19 @@ import pytest
 import ringmail
 from ringmail import _tasks
 from ringmail._native import QueueCore
+
+
+@pytest.fixture(params=["asyncio", "uvloop"], autouse=True)
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test in either kind of event loop."""
+    if request.param == "uvloop":
+        factory = pytest.importorskip("uvloop").new_event_loop
+
+        def run(main: Coroutine[Any, Any, Any]) -> Any:
+            with asyncio.Runner(loop_factory=factory) as runner:
+                return runner.run(main)
+
+        monkeypatch.setattr(asyncio, "run", run)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import math
@@ -302,3 +303,15 @@ def test_it_is_passed_to_a_pool(context: BaseContext) -> None:
     with context.Pool(2, initialise, (queue,)) as pool:
         pool.map(work, range(10))
     assert sorted(number for number, _ in queue.get_many()) == list(range(10))
+
+
+def test_what_the_original_has_beside() -> None:
+    assert importlib.import_module("ringmail.compat.faster_fifo_reduction").__all__ == []
+    queue = Queue(100_000)
+    assert queue.data_size() == 0 and queue.last_error is None and queue.message_buffer is None
+    queue.put(b"short")
+    queue.put(bytes(50_000))
+    assert 50_000 <= queue.data_size() < 10_000_000
+    queue.reallocate_msg_buffer(10)
+    assert queue.get() == b"short" and len(queue.get()) == 50_000
+    assert queue.data_size() == 0

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from multiprocessing.context import BaseContext
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import pytest
 import ringmail
 from ringmail.compat.memory import SharedMemoryReceiver, SharedMemorySender, create_shared_memory_pair
 
-from test_values import same
+from test_values import nested_example, same
 
 
 def produce(sender: SharedMemorySender, count: int) -> None:
@@ -87,21 +87,8 @@ def test_none_is_told_from_nothing() -> None:
     assert receiver.get_nowait(default=nothing) is nothing
 
 
-class Named(NamedTuple):
-    name: str
-    value: int
-
-
 def test_the_large_example() -> None:
-    value = {
-        "test_id": 98765, "description": "everything", "is_active": True, "none": None,
-        "parameters": {"rate": 0.001, "eps": 1e-8, "bytes": b"\x01\x02", "negative": -(10**30), "complex": 1j},
-        "samples": [{"image": np.random.default_rng(0).random((32, 32, 3), "f4"), "flags": [True, False], "meta": ("png", 32)}],
-        "dtypes": [np.dtype("float32"), np.dtype("bool")], "sets": [{101, 202}, {b"success", b"failed"}],
-        "nested": {"level": [1, (2, {"array": np.arange(5)}), Named("example", 99)]},
-        "empty": [[], {}, set(), (), b"", "", np.zeros((0, 3))], "keys": {1: 2, (1, 2): 3, None: 4},
-        "array": np.zeros((4, 5, 4, 84, 84, 3), "f4"),
-    }  # fmt: skip
+    value = nested_example()
     sender, receiver = create_shared_memory_pair(1)
     sender.put(value)
     assert same(receiver.get(), value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import queue as std
 from typing import Any
 
@@ -39,6 +40,14 @@ def test_recv_is_a_view_and_acknowledges_at_the_end() -> None:
         message.array()
 
 
+def from_dlpack(array: np.ndarray) -> Any:
+    """Which NumPy refuses for arrays that are read-only, before 2.1."""
+    try:
+        return np.from_dlpack(array)
+    except (BufferError, TypeError):
+        return array
+
+
 def aliases(message: ringmail.Message) -> dict[str, Any]:
     """Every way to keep looking at a message that we could think of."""
     array = message.array()
@@ -61,6 +70,12 @@ def aliases(message: ringmail.Message) -> dict[str, Any]:
         "ctypes": array.ctypes,
         "flat": array.flat,
         "record": array.view("f4,f4")[0],
+        "from_dlpack": from_dlpack(array),
+        "PickleBuffer": pickle.PickleBuffer(array),
+        "memoryview of a PickleBuffer": memoryview(pickle.PickleBuffer(array)),
+        "as_strided": np.lib.stride_tricks.as_strided(array, (2,), (4,)),
+        "broadcast_to": np.broadcast_to(array[-1:], (3, 3)),
+        "broadcast_to of it all": np.broadcast_to(array, (2, *array.shape)),
     }
 
 
@@ -89,6 +104,22 @@ def test_the_slot_is_not_used_again_while_it_is_seen(name: str, length: int) -> 
     assert backlog(sender) == 0
     sender.put(np.full(length, 2, "f4"), timeout=5)
     assert receiver.get()[0] == 2
+
+
+def test_a_memoryview_in_a_message_is_a_view() -> None:
+    sender, receiver = ringmail.pair(1)
+    sender.put([memoryview(np.arange(5000.0).reshape(50, 100))])
+    with receiver.recv() as message:
+        (view,) = message.value()
+    assert view.shape == (50, 100) and view.readonly and view[49, 99] == 4999
+    part = np.asarray(view)[3:, 2]
+    view.release()
+    del view
+    assert backlog(sender) == 1 and part[0] == 302
+    with pytest.raises(std.Full):
+        sender.put("next", timeout=0)
+    del part
+    assert backlog(sender) == 0
 
 
 def kept_type(kept: Any) -> np.dtype:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -38,10 +37,8 @@ def test_a_full_ring_without_receivers_is_disconnected() -> None:
     with receiver:
         assert receiver.get() == 1
     sender.put(2)
-    start = time.monotonic()
     with pytest.raises(ringmail.Disconnected):
         sender.put(3)
-    assert time.monotonic() - start < 1
 
 
 def test_acknowledgement() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
+import gc
 import os
 import pickle
 import queue as std
@@ -11,6 +13,10 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import Namespace
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -40,7 +46,7 @@ def test_maxsize_is_exact() -> None:
     start = time.monotonic()
     with pytest.raises(std.Full):
         queue.put(3, True, 0.1)
-    assert 0.09 < time.monotonic() - start < 2
+    assert time.monotonic() - start > 0.09
     assert queue.get() == 0
     queue.put(3, timeout=1)
     assert [queue.get_nowait() for _ in range(3)] == [1, 2, 3]
@@ -55,7 +61,7 @@ def test_empty() -> None:
     start = time.monotonic()
     with pytest.raises(ringmail.Empty):
         queue.get(timeout=0.12)
-    assert 0.1 < time.monotonic() - start < 2
+    assert time.monotonic() - start > 0.1
     with pytest.raises(ValueError, match="timeout"):
         queue.get(timeout=float("nan"))
 
@@ -258,17 +264,30 @@ def test_warm_buffers_are_used_again() -> None:
     ringmail.keep_warm(before)
 
 
+def pages() -> int:
+    """Of memory that this process has."""
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[1])
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def not_leaking(rounds: Callable[[int], None], count: int, warm_up: int) -> None:
+    """Neither descriptors nor memory, over so many rounds."""
+    rounds(warm_up)
+    before, fds = pages(), descriptors()
+    rounds(count)
+    gc.collect()
+    assert descriptors() == fds
+    assert pages() - before < 2000, "more than 8 MB"
+
+
 def test_nothing_is_leaked() -> None:
-    """Neither descriptors nor memory, over 100,000 messages and the making of 50 queues."""
+    """Over 100,000 messages and the making of 50 queues."""
     queue: ringmail.Queue = ringmail.Queue(8)
     value = {"obs": np.zeros(2000, "f4"), "reward": 1.0, "info": ["x", (1, b"y" * 2000)]}
-
-    def pages() -> int:
-        with open("/proc/self/statm", "rb") as statm:
-            return int(statm.read().split()[1])
-
-    def descriptors() -> int:
-        return len(os.listdir("/proc/self/fd"))
 
     def rounds(count: int) -> None:
         for _ in range(count):
@@ -282,13 +301,126 @@ def test_nothing_is_leaked() -> None:
             other.get()
             other.close()
 
-    rounds(5000)
-    queues(5)
-    before, fds = pages(), descriptors()
-    rounds(100_000)
-    queues(50)
-    assert descriptors() == fds
-    assert pages() - before < 2000, "more than 8 MB"
+    not_leaking(rounds, 100_000, 5000)
+    not_leaking(queues, 50, 5)
+
+
+def in_place(count: int) -> None:
+    sender, receiver = ringmail.pair(2)
+    out = np.empty(3000, "f4")
+    for _ in range(count):
+        with sender.loan(3000, "f4") as frame:
+            frame[:] = 1
+        with receiver.recv() as message:
+            message.value()
+            message.raw()
+        with pytest.raises(ZeroDivisionError), sender.loan(3000, "f4"):
+            raise ZeroDivisionError
+        sender.put(frame)
+        receiver.get_into(out)
+        sender.put([1])
+        receiver.recv().reject()
+        receiver.get()
+
+
+def pickled(count: int) -> None:
+    queue: ringmail.Queue = ringmail.Queue(2)
+    inner = [np.zeros(3000)]
+    alone, parts = np.ma.masked_array(inner[0]), [Fraction(1, 3), inner, Decimal(2)]
+    together = [Namespace(inner=inner), Namespace(inner=inner), memoryview(b"abc")]
+    for _ in range(count):
+        for value in (alone, parts, together):
+            queue.put(value)
+            queue.get()
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            queue.put([together, lambda: None])
+
+
+def awaited(count: int) -> None:
+    queue: ringmail.Queue = ringmail.Queue(1)
+
+    async def main() -> None:
+        for number in range(count):
+            getter = asyncio.ensure_future(queue.aget())
+            await asyncio.sleep(0)
+            await queue.aput(number)
+            assert await getter == number
+            with pytest.raises(std.Empty):
+                await queue.aget(timeout=0)
+
+    asyncio.run(main())
+
+
+def pairs(count: int) -> None:
+    for number in range(count // 20):
+        sender, receiver = ringmail.pair(2)
+        sender.put(number)
+        with receiver, sender:
+            assert receiver.get() == number
+
+
+def refused(count: int) -> None:
+    sender, receiver = ringmail.pair(2, allow_pickle=False)
+    for _ in range(count):
+        sender.put(Fraction(1, 3))
+        sender.send(b"no value")
+        with pytest.raises(pickle.UnpicklingError):
+            receiver.get()
+        with pytest.raises(ValueError):
+            receiver.get()
+
+
+@pytest.mark.parametrize("rounds", [in_place, pickled, awaited, pairs, refused], ids=lambda rounds: rounds.__name__)
+def test_nothing_else_is_leaked(rounds: Callable[[int], None]) -> None:
+    not_leaking(rounds, 1500, 300)
+
+
+def test_copies_let_other_threads_run() -> None:
+    """While 500 MB are put and got, a thread goes on: it is never kept for most of a call, but by whoever else is on this machine."""
+    queue: ringmail.Queue = ringmail.Queue(2)
+    array = np.zeros(500 << 20, "u1")
+    ended = threading.Event()
+    longest = [0.0]
+
+    def look_at_the_clock() -> None:
+        last = time.monotonic()
+        while not ended.is_set():
+            now = time.monotonic()
+            longest[0], last = max(longest[0], now - last), now
+
+    def kept(call: Callable[[], object]) -> float:
+        longest[0], start = 0.0, time.monotonic()
+        call()
+        return longest[0] / (time.monotonic() - start)
+
+    thread = threading.Thread(target=look_at_the_clock)
+    thread.start()
+    try:
+        shares = [(kept(lambda: queue.put(array)), kept(queue.get)) for _ in range(6)]
+    finally:
+        ended.set()
+        thread.join()
+    assert min(put for put, _ in shares) < 0.6 and min(get for _, get in shares) < 0.6, shares
+
+
+@pytest.mark.parametrize("size", [int(2.2 * (1 << 30)), int(4.3 * (1 << 30))], ids=["2.2 GiB", "4.3 GiB"])
+def test_lengths_beyond_32_bits(size: int) -> None:
+    """In place both ways, so that the message is there once."""
+    with open("/proc/meminfo") as meminfo:
+        available = next(int(line.split()[1]) << 10 for line in meminfo if line.startswith("MemAvailable"))
+    if available < 10 << 30:
+        pytest.skip("wants 10 GiB of memory")
+    sender, receiver = ringmail.pair(1, retain_bytes=0)
+    marks = [0, 1 << 20, (1 << 31) - 1, 1 << 31, size - 1] + ([(1 << 32) - 1, 1 << 32] if size > 1 << 32 else [])
+    with sender.loan(size, "u1") as frame:
+        frame[marks] = np.arange(1, len(marks) + 1)
+    with receiver.recv() as message:
+        assert message.nbytes > size
+        array = message.array()
+        assert array.shape == (size,) and array[marks].tolist() == list(range(1, len(marks) + 1))
+        assert array[2 << 20 : 3 << 20].max() == 0
+        del array
+    assert sender.qsize() == 0
 
 
 def test_stats() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import pathlib
 import shutil
@@ -12,8 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import ringmail
+from hypothesis import given, settings
 
-from test_values import DTYPES, RECORDS, SCALARS, Plain, Point, filled, same
+from test_values import DTYPES, RECORDS, SCALARS, Colour, Plain, Point, filled, nested, nested_example, same
 
 HERE = pathlib.Path(__file__).parent.parent / "interchange"
 
@@ -75,3 +77,22 @@ def test_sharing_comes_back(answer: Callable[[Any], Any]) -> None:
     loop.append(loop)
     got = answer(loop)["value"]
     assert got[0] is got[1] and got[2] is got
+
+
+@pytest.mark.timeout(600)
+def test_random_values_come_back(answer: Callable[[Any], Any]) -> None:
+    @given(nested())
+    @settings(max_examples=100, deadline=None)
+    def each(value: Any) -> None:
+        assert same(answer([value])["value"], [value])
+
+    each()
+    value = nested_example()
+    assert same(answer(value)["value"], value)
+
+
+@pytest.mark.timeout(600)
+def test_rust_reads_what_is_around_pickles(answer: Callable[[Any], Any]) -> None:
+    obs = np.arange(6, dtype="f4")
+    got = answer({"obs": obs, "reward": 1.0, "when": datetime.date(2026, 1, 1), "kind": Colour.RED})
+    assert got["sum"] == 15.0 and got["value"]["kind"] is Colour.RED and got["value"]["when"].year == 2026

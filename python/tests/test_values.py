@@ -6,8 +6,14 @@ import collections
 import dataclasses
 import datetime
 import enum
+import gc
 import math
+import os
+import pathlib
 import pickle
+import subprocess
+import sys
+import weakref
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +44,20 @@ class Colour(enum.Enum):
     RED = 1
 
 
+@dataclasses.dataclass
+class Pickled:
+    """What only pickle knows, with anything in it."""
+
+    value: Any = 0
+
+
+class Holder:
+    """Likewise, with anything in it."""
+
+    def __init__(self, *held: Any) -> None:
+        self.held = held
+
+
 def trip(value: Any) -> Any:
     QUEUE.put(value)
     return QUEUE.get_nowait()
@@ -66,6 +86,8 @@ def same(a: Any, b: Any) -> bool:
         return math.copysign(1, a) == math.copysign(1, b) and (a == b or (a != a and b != b))
     if isinstance(a, complex):
         return same(a.real, b.real) and same(a.imag, b.imag)
+    if isinstance(a, Pickled):
+        return same(a.value, b.value)
     if isinstance(a, (set, frozenset)):
         return a == b and sorted(map(repr, a)) == sorted(map(repr, b))
     return bool(a == b)
@@ -103,8 +125,8 @@ def test_subclasses_keep_their_class() -> None:
     assert trip(Colour.RED) is Colour.RED
 
 
-DTYPES = ["?", "i1", "u1", "<i2", ">i2", "<u4", ">u8", "<i8", "<f2", ">f4", "<f8", "<f16", "<c8", ">c16", "S5", "<U3", ">U2",
-          "<M8[ns]", ">M8[D]", "<m8[us]", "<M8[25s]", "V7", "<M8"]  # fmt: skip
+DTYPES = ["?", "i1", "u1", "<i2", ">i2", "<u2", ">u2", "<i4", ">i4", "<u4", ">u4", "<i8", ">i8", "<u8", ">u8", "<f2", ">f4", "<f8", "<f16",
+          "<c8", ">c16", "<c32", "S5", "<U3", ">U2", "<M8[ns]", ">M8[D]", "<m8[us]", "<M8[25s]", "V7", "<M8"]  # fmt: skip
 
 
 def filled(dtype: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -175,6 +197,34 @@ def test_dtypes(dtype: str) -> None:
     assert got == np.dtype(dtype) and type(got) is type(np.dtype(dtype))
 
 
+@pytest.mark.parametrize("dtype", ["S0", "U0", "V0", np.dtype([]), [("a", "V0"), ("b", "i4")], [("s", "S0")]], ids=str)
+def test_elements_without_bytes(dtype: Any) -> None:
+    # NumPy makes S1 and U1 of S0 and U0 where nobody insists.
+    for shape in ((), (3,), (0,), (2, 3)):
+        value = np.ndarray(shape, np.dtype(dtype))
+        assert same(trip(value), value)
+    assert trip(np.dtype(dtype)) == np.dtype(dtype)
+
+
+def test_subclasses_of_arrays(tmp_path: pathlib.Path) -> None:
+    records = np.rec.array([(1, 2.0), (3, 4.0)], dtype=[("x", "i4"), ("y", "f8")])
+    got = trip(records)
+    assert type(got) is np.recarray and got.dtype == records.dtype and got.y.tolist() == [2.0, 4.0]
+    assert trip(records[1]).x == 3 and type(trip(records[1])) is type(records[1])
+    mapped = np.memmap(tmp_path / "mapped", "f4", "w+", shape=(20, 30))
+    mapped[:] = np.arange(600).reshape(20, 30)
+    for value in (mapped, mapped[3:7, ::2]):
+        assert np.array_equal(trip(value), value)
+    matrix = trip(np.ma.masked_array([[1, 2]], mask=[[0, 1]]))
+    assert matrix.mask.tolist() == [[False, True]]
+
+
+def test_keys_of_any_kind() -> None:
+    value = {Colour.RED: 1, datetime.date(2026, 1, 1): 2, Point(1.0, 2): 3, frozenset({1}): 4, np.float32(1.5): 5, b"k": 6, ...: 7}
+    got = trip(value)
+    assert got == value and list(map(type, got)) == list(map(type, value)) and list(got)[0] is Colour.RED
+
+
 def test_what_only_pickle_knows() -> None:
     objects = np.array([None, {"a": 1}], dtype=object)
     assert trip(objects).tolist() == objects.tolist()
@@ -224,6 +274,144 @@ def test_sharing_and_cycles() -> None:
     assert got[0] is got[1] and type(got[0]) is Plain
 
 
+def shared_beside(held: Any) -> list[list[Any]]:
+    """The same thing twice in a value, in pickles and beside them; each pair in what comes back is to be one object."""
+    got = [trip([Holder(held), held]), trip([held, Holder(held)]), trip([Holder(held), Holder([held])])]
+    got += [trip({"first": (Holder([held]), 1), "then": {"deep": [held]}}), trip((held, [(Holder({"k": held}),)]))]
+    return [
+        [got[0][0].held[0], got[0][1]],
+        [got[1][0], got[1][1].held[0]],
+        [got[2][0].held[0], got[2][1].held[0][0]],
+        [got[3]["first"][0].held[0][0], got[3]["then"]["deep"][0]],
+        [got[4][0], got[4][1][0][0].held[0]["k"]],
+    ]
+
+
+@pytest.mark.parametrize(
+    "held",
+    [np.arange(5.0), np.arange(100_000.0), [1], {"a": 1}, {1, 2}, bytearray(b"abc"), b"y" * 5000, "z" * 5000, Holder(1),
+     Episode(1, np.zeros(2)), np.ma.masked_array([1], [0])],
+    ids=lambda held: type(held).__name__,
+)  # fmt: skip
+def test_what_pickles_share_is_shared(held: Any) -> None:
+    for one, other in shared_beside(held):
+        assert type(one) is type(held) and one is other
+
+
+def test_what_pickles_share_is_shared_among_much_else() -> None:
+    episode = Episode(3, np.arange(1000.0))
+    got = trip([episode, episode.frames])
+    assert got[0].frames is got[1] and got[1].sum() == 499500
+    steps = [np.full(1000, number) for number in range(4)]
+    chain = trip([Holder(a, b) for a, b in zip(steps, steps[1:])])
+    assert chain[0].held[1] is chain[1].held[0] and chain[1].held[1] is chain[2].held[0]
+    tree: Any = {"list": [np.zeros(3), (1, b"x" * 2000)], "named": Plain(1, 2)}
+    tree["late"] = [[Holder(tree["list"][0])], Holder(datetime.date(2026, 1, 1))]
+    got = trip(tree)
+    assert got["late"][0][0].held[0] is got["list"][0] and type(got["named"]) is Plain
+
+
+def test_a_pickle_within_what_it_holds() -> None:
+    loop: list[Any] = []
+    loop.append(Holder(loop))
+    got = trip(loop)
+    assert got[0].held[0] is got
+    mapping: dict[str, Any] = {}
+    mapping["deep"] = [(Holder([mapping]),)]
+    got = trip(mapping)
+    assert got["deep"][0][0].held[0][0] is got
+    knot: tuple[Any, ...] = ([], 1)
+    knot[0].append(Holder(knot))
+    got = trip(knot)
+    assert got[0][0].held[0] is got
+
+
+def structure(value: Any) -> bytes:
+    """The message of a value."""
+    sender, receiver = ringmail.pair(1)
+    sender.put(value)
+    with receiver.recv() as message:
+        return bytes(message.raw())
+
+
+def test_pickles_that_share_nothing_are_parts() -> None:
+    """So that Rust reads what is around them; classes, dtypes and short text are no reason."""
+    array = np.zeros(3)
+    for parts in ([datetime.date(2026, 1, 1), Colour.RED], [Episode(1, np.zeros(2)), Episode(2, np.ones(2))], [int, Holder(int)],
+                  [Holder("text", b"bytes"), "text", Holder("text", b"bytes")], [Colour.RED, Colour.RED]):  # fmt: skip
+        message = structure({"what is around": array, "parts": parts})
+        pickles = len({id(part) for part in parts if part != "text"})
+        assert b"what is around" in message[:40] and message.count(b"\x80\x05\x95") == pickles
+    # Many are quicker in one.
+    many = [Holder(number) for number in range(1000)]
+    assert structure(many).count(b"\x80\x05\x95") == 1
+    assert [holder.held for holder in trip(many)] == [(number,) for number in range(1000)]
+
+
+def test_views_in_what_is_pickled_as_a_whole() -> None:
+    inner = [1]
+    views = [memoryview(b"abc"), memoryview(bytearray(5000)), memoryview(np.arange(6.0).reshape(2, 3)), memoryview(b""),
+             memoryview(bytes(range(10)))[::3], memoryview(np.array(2.5)), memoryview(np.zeros(0, "i4"))]  # fmt: skip
+    for view in views:
+        got = trip([view, Holder(inner), inner])
+        assert got[1].held[0] is got[2] and got[0].tolist() == view.tolist()
+        assert (got[0].format, got[0].shape) == (view.format, view.shape)
+        assert got[0].readonly == (view.readonly or not view.c_contiguous)
+    with pytest.raises(ValueError, match="format"):
+        QUEUE.put([memoryview(np.zeros(2, "f4,f8")), Holder(inner), inner])
+    assert QUEUE.empty()
+
+
+def test_shared_pickles_can_be_forbidden() -> None:
+    queue: ringmail.Queue = ringmail.Queue(4, allow_pickle=False)
+    inner = [1]
+    queue.put([Holder(inner), inner])
+    with pytest.raises(pickle.UnpicklingError, match="allow_pickle"):
+        queue.get_nowait()
+
+
+UNKNOWN = """
+import collections, sys
+import ringmail
+class Seen(collections.namedtuple("Seen", "a b")): __slots__ = ()
+Other = collections.namedtuple("Other", sys.argv[2].split())
+sender = ringmail.Ring.open(sys.argv[1]).sender()
+for number in range(3):
+    sender.put([Seen(number, 1), Seen(number, 2)])
+sender.put(Other(*range(len(Other._fields))))
+if sys.argv[3:]:
+    for number in range(int(sys.argv[3])):
+        name = f"Made{number}"
+        globals()[name] = collections.namedtuple(name, "x")
+        sender.put(globals()[name](number))
+assert sender.wait_for_all_ack(20)
+"""
+
+
+def test_classes_that_this_process_has_not_are_made_once() -> None:
+    name = f"python-test-classes-{os.getpid()}"
+    ring = ringmail.Ring.create(name, 4, keep_open=True)
+    receiver = ring.receiver()
+    classes = []
+    for fields in ("x", "y z"):
+        with subprocess.Popen([sys.executable, "-c", UNKNOWN, name, fields]) as child:
+            got = [receiver.get(timeout=30) for _ in range(3)]
+            assert {type(each) for pair in got for each in pair} == {type(got[0][0])} and got[2][1] == (2, 2)
+            classes.append(type(got[0][0]))
+            other = receiver.get(timeout=30)
+            assert " ".join(other._fields) == fields
+            classes.append(type(other))
+            assert child.wait(30) == 0
+    assert classes[0] is classes[2] and classes[1] is not classes[3]
+    # What any process may ask for is bounded.
+    with subprocess.Popen([sys.executable, "-c", UNKNOWN, name, "x", "600"]) as child:
+        made = [weakref.ref(type(value)) for value in (receiver.get(timeout=30) for _ in range(604)) if type(value) is not list]
+        assert child.wait(30) == 0
+    ringmail.Ring.unlink(name)
+    gc.collect()
+    assert 0 < sum(ref() is not None for ref in made) <= 256
+
+
 def test_depth() -> None:
     deep: Any = None
     for _ in range(100_000):
@@ -238,6 +426,15 @@ def test_depth() -> None:
         deep = (deep, {"k": deep})
         deep = (deep[0],)
     assert same(trip(deep), deep)
+    # Nor can it compare, or let go of, any depth at once.
+    deep = "bottom"
+    for level in range(20_000):
+        deep = ({"level": level, "down": deep}, frozenset({level}))
+    got = trip(deep)
+    for level in reversed(range(20_000)):
+        assert type(got) is tuple and got[0]["level"] == level and got[1] == {level}
+        got, deep = got[0]["down"], deep[0]["down"]
+    assert got == deep == "bottom"
 
 
 def test_pickle_can_be_forbidden() -> None:
@@ -274,43 +471,164 @@ def test_any_bytes_are_a_value_or_a_value_error(noise: bytes) -> None:
             pass
 
 
-def nested() -> st.SearchStrategy[Any]:
+def arrays() -> st.SearchStrategy[np.ndarray]:
+    """Of any dtype, in C order, Fortran's, or none."""
+
+    def ordered(made: tuple[Any, list[int], str]) -> np.ndarray:
+        dtype, shape, order = made
+        array = filled(dtype, tuple(shape)) if isinstance(dtype, str) else np.zeros(shape, dtype)
+        if order == "F":
+            return np.asfortranarray(array)
+        if order == "strided" and array.ndim:
+            return array[..., ::-2].T
+        array.flags.writeable = order != "read-only"
+        return array
+
+    orders = st.sampled_from(["C", "F", "strided", "read-only"])
+    dtypes = st.sampled_from([*DTYPES, *RECORDS])
+    return st.tuples(dtypes, st.lists(st.integers(0, 4), max_size=3), orders).map(ordered)
+
+
+def scalars() -> st.SearchStrategy[np.generic]:
+    # `filled` has no letters that a str could have.
+    dtypes = [dtype for dtype in DTYPES if "U" not in dtype]
+    return st.sampled_from(dtypes).map(lambda dtype: filled(dtype, (1,))[0])
+
+
+def hashable() -> st.SearchStrategy[Any]:
     text = st.text(st.characters(codec=None), max_size=20)
-    array = st.tuples(st.sampled_from(DTYPES), st.lists(st.integers(0, 4), max_size=3)).map(
-        lambda made: filled(made[0], tuple(made[1]))
+    return st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), text, st.binary(max_size=20))
+
+
+def leaves() -> st.SearchStrategy[Any]:
+    return st.one_of(
+        hashable(),
+        st.floats(),
+        st.complex_numbers(),
+        arrays(),
+        scalars(),
+        st.sampled_from(DTYPES + RECORDS).map(np.dtype),
+        st.binary(min_size=1000, max_size=3000),
+        st.binary(max_size=2000).map(bytearray),
+        st.binary(max_size=2000).map(memoryview),
     )
-    hashable = st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), text, st.binary(max_size=20)
+
+
+def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.lists(inner, max_size=5),
+        st.lists(inner, max_size=5).map(tuple),
+        st.dictionaries(hashable(), inner, max_size=5),
+        st.sets(hashable(), max_size=4),
+        st.frozensets(hashable(), max_size=4),
+        st.tuples(inner, inner).map(lambda made: Plain(*made)),
     )
-    leaf = st.one_of(hashable, st.floats(), st.complex_numbers(), array, st.binary(min_size=1000, max_size=3000))
-    return st.recursive(
-        leaf,
-        lambda inner: st.one_of(
-            st.lists(inner, max_size=5),
-            st.lists(inner, max_size=5).map(tuple),
-            st.dictionaries(hashable, inner, max_size=5),
-            st.sets(hashable, max_size=4),
-            st.frozensets(hashable, max_size=4),
-            st.tuples(inner, inner).map(lambda made: Plain(*made)),
-        ),
-        max_leaves=25,
-    )
+
+
+def nested() -> st.SearchStrategy[Any]:
+    return st.recursive(leaves(), containers, max_leaves=25)
+
+
+def foreign() -> st.SearchStrategy[Any]:
+    """With objects that only pickle knows anywhere."""
+    leaf = leaves().filter(lambda value: type(value) is not memoryview)
+    return st.recursive(leaf, lambda inner: containers(inner) | inner.map(Pickled), max_leaves=15)
 
 
 @given(nested())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_random_nested_values(value: Any) -> None:
     assert same(trip(value), value)
 
 
-def test_the_nested_example() -> None:
-    """The example of py-sharedmemory's README, scaled down."""
-    value = {
-        "int": 42, "float": 3.14, "complex": 1 + 2j, "str": "hello", "none": None, "bool": True, "bytes": b"\x00\x01",
-        "bytearray": bytearray(b"ab"), "np_scalar": np.float32(1.5), "np_int": np.int64(7), "dtype": np.dtype("float32"),
-        "set": {1, 2, 3}, "frozenset": frozenset({"a"}), "tuple": (1, "two", 3.0), "named": Point(1.0, 2.0),
-        "empty": [[], (), {}, set(), b"", "", np.empty((0, 3))],
-        "frames": np.random.default_rng(0).random((2, 8, 4, 8, 8, 3), dtype="f4"),
-        "nested": {"deeper": [{"array": np.arange(10)}, {"array": np.arange(6).reshape(2, 3)}]},
-    }  # fmt: skip
+@given(nested())
+@settings(max_examples=150, deadline=None)
+def test_random_values_without_pickle(value: Any) -> None:
+    queue: ringmail.Queue = ringmail.Queue(1, allow_pickle=False)
+    with queue:
+        queue.put(value)
+        assert same(queue.get_nowait(), value)
+
+
+def thawed(got: Any, sent: Any) -> bool:
+    """As `same`, of arrays and views in place: read-only, whatever was sent."""
+    if isinstance(got, np.ndarray):
+        return not got.flags.writeable and got.dtype == sent.dtype and got.shape == sent.shape and got.tobytes() == sent.tobytes()
+    if isinstance(got, memoryview):
+        return got.readonly and got.tolist() == sent.tolist()
+    if isinstance(got, dict):
+        return len(got) == len(sent) and all(map(thawed, got.values(), sent.values()))
+    if isinstance(got, (list, tuple)):
+        return type(got) is type(sent) and len(got) == len(sent) and all(map(thawed, got, sent))
+    return same(got, sent)
+
+
+@given(nested())
+@settings(max_examples=150, deadline=None)
+def test_random_values_in_place(value: Any) -> None:
+    QUEUE.put(value)
+    with QUEUE.recv() as message:
+        assert thawed(message.value(), value)
+    assert QUEUE.empty()
+
+
+@given(foreign())
+@settings(max_examples=150, deadline=None)
+def test_random_values_with_pickles(value: Any) -> None:
     assert same(trip(value), value)
+
+
+def shape_of(value: Any, seen: dict[int, int] | None = None) -> Any:
+    """How a tree of lists, dicts, arrays and pickled objects is knotted: each by the number at which it was met first."""
+    seen = {} if seen is None else seen
+    if isinstance(value, int):
+        return value
+    if id(value) in seen:
+        return ("again", seen[id(value)])
+    seen[id(value)] = len(seen)
+    if isinstance(value, np.ndarray):
+        return ("array", value.tolist())
+    if isinstance(value, dict):
+        return ("dict", [(key, shape_of(item, seen)) for key, item in value.items()])
+    if isinstance(value, Pickled):
+        return ("pickled", shape_of(value.value, seen))
+    return ("list", [shape_of(item, seen) for item in value])
+
+
+@given(st.lists(st.tuples(st.sampled_from("ldpa"), st.lists(st.integers(0, 12), max_size=4)), min_size=1, max_size=12))
+@settings(max_examples=400, deadline=None)
+def test_random_knots(plan: list[tuple[str, list[int]]]) -> None:
+    """Anything in anything, itself included."""
+    made: list[Any] = [{"l": list, "d": dict, "p": Pickled, "a": lambda: np.arange(3)}[kind]() for kind, _ in plan]
+    for (kind, links), each in zip(plan, made):
+        targets = [made[link % len(made)] for link in links]
+        if kind == "l":
+            each += targets
+        elif kind == "d":
+            each.update(enumerate(targets))
+        elif kind == "p":
+            each.value = targets[0] if targets else 0
+    assert shape_of(trip(made[0])) == shape_of(made[0])
+
+
+def nested_example() -> dict[str, Any]:
+    """The example of py-sharedmemory's README, in a small size."""
+    return {
+        "test_id": 98765, "description": "everything", "is_active": True, "none": None,
+        "parameters": {"rate": 0.001, "eps": 1e-8, "bytes": b"\x01\x02", "negative": -(10**30), "complex": 1j},
+        "samples": [{"image": np.random.default_rng(0).random((32, 32, 3), "f4"), "flags": [True, False], "meta": ("png", 32)}],
+        "dtypes": [np.dtype("float32"), np.dtype("bool")], "sets": [{101, 202}, {b"success", b"failed"}],
+        "nested": {"level": [1, (2, {"array": np.arange(5)}), Point(1.0, 2.0)]},
+        "scalars": [np.float32(1.5), np.int64(7)], "frozen": frozenset({"a"}), "bytearray": bytearray(b"ab"),
+        "empty": [[], {}, set(), (), b"", "", np.zeros((0, 3))], "keys": {1: 2, (1, 2): 3, None: 4},
+        "array": np.random.default_rng(1).random((2, 5, 4, 84, 84, 3), "f4"),
+    }  # fmt: skip
+
+
+def test_the_nested_example() -> None:
+    value = nested_example()
+    assert same(trip(value), value)
+    queue: ringmail.Queue = ringmail.Queue(1, allow_pickle=False)
+    queue.put(value)
+    with queue.recv() as message:
+        assert thawed(message.value(), value)

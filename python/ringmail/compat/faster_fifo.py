@@ -78,6 +78,9 @@ class Queue:
         self._is_bytes = own or loads is not None or dumps is not None
         self._loads = loads
         self._dumps = dumps
+        #: The original's buffer for what it receives, and its last error: here there is none.
+        self.message_buffer: Any = None
+        self.last_error: str | None = None
         slots = _slots(max_size_bytes, maxsize)
         self._queue: _queue.Queue[Any] = _queue.Queue(slots)
         # Says that it is closed, and nothing else: what is in the queue can still be received.
@@ -170,6 +173,14 @@ class Queue:
     def full(self) -> bool:
         """Whether a ``put`` would have to wait. Others may change that at once."""
         return self._queue.full()
+
+    def data_size(self) -> int:
+        """How many bytes the messages that there are take, memory beside their slots included; 0 of an empty queue."""
+        stats = self._queue.stats()
+        return stats["in_use_bytes"] if stats["backlog"] else 0
+
+    def reallocate_msg_buffer(self, new_size: int) -> None:
+        """Does nothing: a message of any length is received without a buffer."""
 
     def close(self) -> None:
         """Has `is_closed` say so, in every process. It ends nothing: that is for whoever asks."""
