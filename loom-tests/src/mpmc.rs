@@ -240,6 +240,32 @@ impl End {
         received
     }
 
+    /// Takes what simply comes next, up to `most` messages, in at most so many attempts, as a batch: reads all of a run before it acknowledges
+    /// any.
+    pub fn receive_runs(&self, most: usize, attempts: usize) -> Vec<u64> {
+        let mut received = Vec::new();
+        for _ in 0..attempts {
+            let (core, start) = (&self.ring.core, self.cursor.get());
+            let (count, next) = core.take_run(start, most - received.len(), self.me);
+            if count == 0 {
+                yield_now();
+                continue;
+            }
+            self.cursor.set(next);
+            let ring = core.positions();
+            let run: Vec<_> = (0..count as u64).map(|ahead| ring.advance(start, ahead)).collect();
+            let run = run.into_iter().map(|at| Taken { index: ring.index(at), attempt: 0, lap: ring.lap(at) });
+            if self.ring.plan().has(Fault::AcknowledgeFirst) {
+                run.clone().for_each(|taken| core.acknowledge(taken));
+            }
+            received.extend(run.clone().map(|taken| self.read(taken)));
+            if !self.ring.plan().has(Fault::AcknowledgeFirst) {
+                run.for_each(|taken| core.acknowledge(taken));
+            }
+        }
+        received
+    }
+
     /// Dies: whatever this participant holds is anybody's from here on.
     pub fn die(self) {
         self.ring.deaths.dead.fetch_or(1 << self.me.index(), Release);

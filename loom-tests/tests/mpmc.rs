@@ -93,6 +93,49 @@ fn publishing_before_the_payload_is_caught() {
     Plan::new(2).bound(3).fault(Fault::PublishFirst).fails("Causality violation", from_empty);
 }
 
+/// One sender, and one receiver that takes batches, around the end of the slots.
+fn in_runs(plan: &Plan) {
+    let ring = Ring::new(plan);
+    let (tx, rx) = (ring.end(1), ring.end(2));
+    let full: Vec<u64> = (0..plan.capacity).map(|i| message(1, i)).collect();
+    let mut sent = tx.send_all(&full, full.len());
+    let (next, n) = (message(1, plan.capacity), full.len() + 1);
+    let sender = spawn(move || tx.send_all(&[next], 2));
+    let receiver = spawn(move || rx.receive_runs(n, 2));
+    sent.extend(sender.join().unwrap());
+    settle(&[sent], &[receiver.join().unwrap()], &ring.drain());
+}
+
+#[test]
+fn runs_wrap() {
+    Plan::new(2).bound(3).holds(4000, in_runs);
+}
+
+#[test]
+fn a_relaxed_acknowledgement_of_a_run_is_caught() {
+    Plan::new(2).bound(3).words(relaxed_acknowledge).fails("Causality violation", in_runs);
+}
+
+#[test]
+fn acknowledging_a_run_before_reading_is_caught() {
+    Plan::new(2).bound(3).fault(Fault::AcknowledgeFirst).fails("Causality violation", in_runs);
+}
+
+/// Two receivers, of whom one takes batches.
+fn runs_and_singles(plan: &Plan) {
+    let ring = Ring::new(plan);
+    let (tx, one, two) = (ring.end(1), ring.end(2), ring.end(3));
+    let sent = tx.send_all(&[message(1, 0), message(1, 1)], 2);
+    let one = spawn(move || one.receive_runs(2, 1));
+    let two = spawn(move || two.receive_all(2, 2));
+    settle(&[sent], &[one.join().unwrap(), two.join().unwrap()], &ring.drain());
+}
+
+#[test]
+fn a_run_is_cut_where_another_took_from_it() {
+    Plan::new(2).bound(3).holds(4000, runs_and_singles);
+}
+
 /// Two senders and a receiver.
 fn two_senders(plan: &Plan) {
     let ring = Ring::new(plan);
