@@ -277,10 +277,12 @@ def descriptors() -> int:
 def not_leaking(rounds: Callable[[int], None], count: int, warm_up: int) -> None:
     """Neither descriptors nor memory, over so many rounds."""
     rounds(warm_up)
+    # What tests before this one left to the collector is not ours to count.
+    gc.collect()
     before, fds = pages(), descriptors()
     rounds(count)
     gc.collect()
-    assert descriptors() == fds
+    assert descriptors() <= fds
     assert pages() - before < 2000, "more than 8 MB"
 
 
