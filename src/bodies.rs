@@ -45,6 +45,10 @@ mod run;
 /// The memory that a ring should go round in, where the caches are not known: 4 MiB.
 const FOOTPRINT: u64 = 4 << 20;
 
+/// The most that it should, however large the last cache is said to be: where that is hundreds of megabytes, a whole socket's other
+/// cores have most of it.
+const LARGEST_FOOTPRINT: u64 = 8 << 20;
+
 /// So many bodies are looked at for each commit, and for each short message that passes while too much is idle, on the average.
 const LOOKED_AT: u64 = 256;
 
@@ -81,7 +85,7 @@ impl Bodies {
         // Files are read for it, once a process.
         let caches = if header.bodies > 0 { cache::sizes() } else { None };
         Self {
-            footprint: caches.map_or(FOOTPRINT, between).clamp(1 << 20, 32 << 20),
+            footprint: caches.map_or(FOOTPRINT, between).clamp(1 << 20, LARGEST_FOOTPRINT),
             retain: header.retain,
             count: header.bodies as usize,
             singles: header.single_bodies() as usize,
