@@ -7,7 +7,7 @@ use ringmail::ring::mpmc::Event;
 use ringmail::sync::Mutant;
 use ringmail::sync::Ordering::{self, *};
 use ringmail::sync::model::Action;
-use ringmail_loom_tests::mpmc::Ring;
+use ringmail_loom_tests::mpmc::{End, Ring};
 use ringmail_loom_tests::{Fault, Plan, message, settle};
 
 /// Only the store that makes a slot READY.
@@ -25,17 +25,21 @@ fn relaxed_take(action: Action, ordering: Ordering) -> Ordering {
     if matches!(action, Action::Update(word) if word & 3 == 3) { Relaxed } else { ordering }
 }
 
-/// One sender and one receiver, around the end of the slots: the ring is full at first.
-fn one_to_one(plan: &Plan) {
+/// One sender and one receiver, who `receive`s so many, around the end of the slots: the ring is full at first.
+fn around_the_end(plan: &Plan, receive: fn(&End, usize) -> Vec<u64>) {
     let ring = Ring::new(plan);
     let (tx, rx) = (ring.end(1), ring.end(2));
     let full: Vec<u64> = (0..plan.capacity).map(|i| message(1, i)).collect();
     let mut sent = tx.send_all(&full, full.len());
     let (next, n) = (message(1, plan.capacity), full.len() + 1);
     let sender = spawn(move || tx.send_all(&[next], 2));
-    let receiver = spawn(move || rx.receive_all(n, n));
+    let receiver = spawn(move || receive(&rx, n));
     sent.extend(sender.join().unwrap());
     settle(&[sent], &[receiver.join().unwrap()], &ring.drain());
+}
+
+fn one_to_one(plan: &Plan) {
+    around_the_end(plan, |rx, n| rx.receive_all(n, n));
 }
 
 #[test]
@@ -93,17 +97,9 @@ fn publishing_before_the_payload_is_caught() {
     Plan::new(2).bound(3).fault(Fault::PublishFirst).fails("Causality violation", from_empty);
 }
 
-/// One sender, and one receiver that takes batches, around the end of the slots.
+/// By a receiver that takes batches.
 fn in_runs(plan: &Plan) {
-    let ring = Ring::new(plan);
-    let (tx, rx) = (ring.end(1), ring.end(2));
-    let full: Vec<u64> = (0..plan.capacity).map(|i| message(1, i)).collect();
-    let mut sent = tx.send_all(&full, full.len());
-    let (next, n) = (message(1, plan.capacity), full.len() + 1);
-    let sender = spawn(move || tx.send_all(&[next], 2));
-    let receiver = spawn(move || rx.receive_runs(n, 2));
-    sent.extend(sender.join().unwrap());
-    settle(&[sent], &[receiver.join().unwrap()], &ring.drain());
+    around_the_end(plan, |rx, n| rx.receive_runs(n, 2));
 }
 
 #[test]
