@@ -57,7 +57,8 @@ pub fn nap() -> Duration {
 /// use: a death is noticed that late.)
 #[cfg(not(loom))]
 pub fn set_nap(time: Duration) {
-    NAP_MS.set(time.as_millis() as u64);
+    // No nap at all would be a deadline that has passed.
+    NAP_MS.set((time.as_millis() as u64).max(1));
 }
 
 /// What putting a thread to sleep takes from the system.
