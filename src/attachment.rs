@@ -424,15 +424,15 @@ impl Attachment {
         (aim == Aim::Message && self.is_closed()) || self.is_deserted(opposite(role))
     }
 
-    /// How a try of `role` goes on that missed: by which look. `NotNow`: by none, if it `has_looked` for all there is to be found at
+    /// How a try of `role` goes on that missed: by which look. `None`: by none, if it `has_looked` for all there is to be found at
     /// a glance, nobody came or went lately, the stream goes on, and the peers and the dead were looked at within the last
-    /// milliseconds. Of no consequence where the operation may wait.
+    /// milliseconds.
     #[inline]
-    pub fn after_miss(&self, role: Role, misses: &Private, until: Until, has_looked: bool) -> Result<Look, Stop> {
-        if !matches!(until, Until::Now) || !self.may_miss(role, misses) {
-            return Ok(Look::Search);
+    pub fn after_miss(&self, role: Role, misses: &Private, has_looked: bool) -> Option<Look> {
+        if !self.may_miss(role, misses) {
+            return Some(Look::Search);
         }
-        if has_looked { Err(Stop::NotNow) } else { Ok(Look::Glance) }
+        (!has_looked).then_some(Look::Glance)
     }
 
     #[inline]

@@ -49,8 +49,8 @@ pub const MAX_BODIES_LEN: u64 = 64 << 40;
 /// The most participants: an index has 10 bits, and the last one names an owner that never lives (see `ring::word`).
 pub const MAX_PARTICIPANTS: u32 = 1000;
 
-/// The longest record with payload. A ring with longer messages has bodies.
-const MAX_STRIDE: u64 = 4096;
+/// The longest record with payload: a page, and the line before it. A ring with longer messages has bodies.
+const MAX_STRIDE: u64 = 4096 + 64;
 
 /// The record of a slot in a ring with bodies: room for messages of up to 960 bytes.
 const STRIDE_WITH_BODIES: u64 = 1024;
@@ -331,12 +331,15 @@ struct SlotPlan {
 }
 
 impl SlotPlan {
-    /// The payload of a longer unsized message starts on a line of its own: numerical code wants 64-byte alignment.
+    /// The payload of a longer unsized message starts on a line of its own, since numerical code wants 64-byte alignment; that of a sized one
+    /// too, where it fills lines.
     fn of(flavour: Flavour, shape: &Shape, max_len: u64) -> Self {
         let sized = shape.is_sized();
         let prefix = flavour.prefix(!sized);
         let align = match sized {
             false if shape.element > 1 || max_len >= 256 => shape.align.max(64),
+            // Beside its word it would lie in as many lines, and one of them that everybody looks at while it is filled.
+            true if max_len > 0 && max_len.is_multiple_of(64) => shape.align.max(64),
             _ => shape.align,
         };
         let payload = prefix.next_multiple_of(align);

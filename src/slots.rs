@@ -171,6 +171,17 @@ impl Slots {
         }
     }
 
+    /// Asks for the lines in which the message of slot `index` begins, for a receiver of an spsc ring who has just looked for it in vain: what
+    /// its sender writes there comes together with the position that tells of it then, and not after that.
+    #[inline]
+    pub fn expect(&self, index: usize) {
+        let record = self.record(index).cast_const();
+        see(record);
+        if self.record_stride == LINES_2 {
+            see(record.wrapping_add(CACHE_LINE));
+        }
+    }
+
     #[inline]
     fn record(&self, index: usize) -> *mut u8 {
         // SAFETY: as for the payload.
@@ -213,6 +224,10 @@ impl Slots {
     #[cold]
     fn message_in_body(&self, description: Description) -> Option<*const u8> {
         let (len, body) = (description.len(), description.body()?);
+        if body < self.body_count {
+            // It comes while the table is asked.
+            see(self.body_start(body));
+        }
         let is_there = match len <= self.body_stride {
             true => body < self.body_count && len <= self.max_len && len as u64 <= self.body(body).watermark(),
             false => len <= self.max_len && self.is_run_there(body, len),
@@ -322,6 +337,18 @@ fn own<const BEYOND: usize>(address: *const u8) {
     let _ = address;
 }
 
+/// Asks the processor for a copy of the line at `address`, soon. A hint, as [`own`] is.
+#[inline(always)]
+fn see(address: *const u8) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch neither faults nor changes anything.
+    unsafe {
+        core::arch::asm!("prefetcht0 [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
 /// Where a message goes that is being written: the description of the message, but for its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place(Description);
@@ -406,6 +433,10 @@ impl body::Shared for Slots {
     fn body(&self, index: usize) -> &AtomicU64 {
         &Self::body(self, index).user
     }
+
+    fn foresee(&self, index: usize) {
+        own::<0>(core::ptr::from_ref(Self::body(self, index)).cast());
+    }
 }
 
 impl idle::Shared for Slots {
@@ -462,6 +493,10 @@ impl mpmc::Shared for Slots {
     #[inline]
     fn head(&self) -> &AtomicU64 {
         &self.control().head.0
+    }
+    #[inline(always)]
+    fn foresee_message(&self, word: &AtomicU64) {
+        foresee_beside(word, self.record_stride);
     }
     #[cold]
     fn count(&self, event: mpmc::Event) {
@@ -520,6 +555,10 @@ impl mpmc::Shared for Typed<'_> {
     fn count(&self, event: mpmc::Event) {
         self.slots.count(event);
     }
+    #[inline(always)]
+    fn foresee_message(&self, word: &AtomicU64) {
+        foresee_beside(word, self.stride);
+    }
     /// Only where a message has lines of its own. No farther than one slot ahead: whoever waits for messages one at a time is seldom
     /// there yet.
     #[inline(always)]
@@ -529,6 +568,17 @@ impl mpmc::Shared for Typed<'_> {
             own::<LINES_2>(word);
             own::<{ LINES_2 + CACHE_LINE }>(word);
         }
+    }
+}
+
+/// For a sender who is about to claim a slot: asks for the line after that of its word, if that is the slot's too. It comes while the claim
+/// is made.
+///
+/// If it came after that, the commit would wait for it, and whoever looks at the word meanwhile would take that line away first.
+#[inline(always)]
+fn foresee_beside(word: &AtomicU64, stride: usize) {
+    if stride > CACHE_LINE {
+        own::<CACHE_LINE>(core::ptr::from_ref(word).cast());
     }
 }
 

@@ -123,8 +123,15 @@ fn strides_divide_a_line_or_are_lines() {
     assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(49))), (128, 16));
     assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(256))), (320, 64));
     assert_eq!(geometry(&mpmc_bytes::<[f32]>(&of(64))), (128, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u64; 8]>(&OPTIONS)), (128, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u64; 9]>(&OPTIONS)), (128, 8));
+    assert_eq!(geometry(&mpmc_bytes::<[u64; 128]>(&OPTIONS)), (1088, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8; 4096]>(&OPTIONS)), (4160, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8; 4097]>(&OPTIONS)), (4160, 8));
+    assert_eq!(geometry(&mpmc_bytes::<[u8; 4153]>(&OPTIONS)), (64, 0));
     assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4032))), (4096, 64));
-    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4033))), (1024, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4096))), (4160, 64));
+    assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(4097))), (1024, 64));
     assert_eq!(geometry(&mpmc_bytes::<[u8]>(&of(65536))), (1024, 64));
     assert_eq!(geometry(&mpmc_bytes::<[u8; 65536]>(&OPTIONS)), (64, 0));
     assert_eq!(geometry(&spsc_bytes::<u64>(&OPTIONS)), (8, 0));

@@ -281,7 +281,10 @@ impl End {
     }
 
     fn after_miss(&self, until: Until, has_looked: bool) -> Result<Look, Stop> {
-        self.attachment.after_miss(self.role, &self.misses, until, has_looked)
+        match until {
+            Until::Now => self.attachment.after_miss(self.role, &self.misses, has_looked).ok_or(Stop::NotNow),
+            _ => Ok(Look::Search),
+        }
     }
 
     /// Goes on with an operation that missed, which makes one more `look` if it must not wait: see [`Attachment::persist`].

@@ -67,6 +67,10 @@ use crate::sync::{AtomicU64, Mutant, Ordering::*, Private, mutant};
 pub trait Shared {
     /// The word of a body.
     fn body(&self, index: usize) -> &AtomicU64;
+    /// Before a body is claimed: a chance to ask for the line of its word, which then comes together with what says whether it is free.
+    fn foresee(&self, index: usize) {
+        _ = index;
+    }
 }
 
 /// What the ring knows of those who use bodies.
@@ -207,6 +211,7 @@ impl<S: Shared> Pool<S> {
                 next = 0;
             }
             next += 1;
+            self.shared.foresee(next - 1);
             if self.try_claim(next - 1, position, tenancy) {
                 claimed = Some(next - 1);
                 break;

@@ -67,6 +67,11 @@ pub trait Shared {
     fn head(&self) -> &AtomicU64;
     /// Counts something rare.
     fn count(&self, event: Event);
+    /// Before a slot is claimed, whose word that is: a chance to ask for the line that its message goes to.
+    #[inline(always)]
+    fn foresee_message(&self, word: &AtomicU64) {
+        _ = word;
+    }
     /// After a slot was claimed, whose word that is: a chance to ask for the lines of the next.
     #[inline(always)]
     fn foresee(&self, word: &AtomicU64) {
@@ -209,6 +214,7 @@ impl<S: Shared> Core<S> {
         if word.load(Relaxed) != empty.0 {
             return None;
         }
+        self.shared.foresee_message(word);
         let claim = self.try_claim(position, empty, me)?;
         self.shared.foresee(word);
         self.sent_hint(cursor, position, index);

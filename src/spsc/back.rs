@@ -6,7 +6,6 @@ use super::end::End;
 use crate::attachment::{Aim, Until};
 use crate::error::Stop;
 use crate::pace::Pace;
-use crate::registry::Role;
 use crate::ring::body::Rotation;
 use crate::ring::spsc::{Note, Producer, is_acknowledged};
 use crate::slots::{Place, Slots};
@@ -43,14 +42,12 @@ impl Back {
     /// The next slot, for whoever has looked in vain.
     #[cold]
     #[inline(never)]
-    pub(super) fn claim(&mut self, until: Until) -> Result<usize, Stop> {
-        self.going_on(|back, producer| back.claim_by(producer, until))
+    pub(super) fn claim(&mut self, until: Until, look: Look) -> Result<usize, Stop> {
+        self.going_on(|back, producer| back.claim_by(producer, until, look))
     }
 
-    fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until) -> Result<usize, Stop> {
-        let is_inherited = self.end.is_inherited();
-        let look = self.end.attachment.after_miss(Role::Sender, &self.end.misses, until, !is_inherited)?;
-        if is_inherited {
+    fn claim_by(&mut self, producer: &mut Producer<Slots>, until: Until, look: Look) -> Result<usize, Stop> {
+        if self.end.is_inherited() {
             self.end.join(until)?;
             *producer = resume(&self.end);
         }
@@ -75,8 +72,10 @@ impl Back {
             return Err(Stop::TooLarge { len, max });
         }
         self.end.attachment.keep_pace(&self.pace, len, until, |most| producer.waiting(most));
-        if self.end.is_inherited() || producer.claim().is_none() {
-            self.claim_by(producer, until)?;
+        let is_inherited = self.end.is_inherited();
+        if is_inherited || producer.claim().is_none() {
+            let look = self.end.after_miss(until, !is_inherited)?;
+            self.claim_by(producer, until, look)?;
         }
         self.end.attachment.body_at(&self.rotation, producer.tail(), len)
     }

@@ -11,11 +11,11 @@ use crate::attachment::{Aim, Until};
 use crate::error::Stop;
 use crate::ledger::{Handed, Ledger};
 use crate::message::Message;
-use crate::registry::Role;
 use crate::ring::position::Positions;
 use crate::ring::spsc::{Consumer, Note, acknowledge};
 use crate::slots::Slots;
 use crate::sync::Ordering::*;
+use crate::wait::Look;
 use std::sync::Arc;
 
 /// The receiver without its message type, as its guards borrow it.
@@ -113,7 +113,10 @@ impl Desk {
     /// Looks at the shared tail for a message that comes in order.
     #[inline]
     fn look(&mut self) -> Option<usize> {
-        let index = self.consumer.peek()?;
+        let Some(index) = self.consumer.peek() else {
+            expect(&self.consumer);
+            return None;
+        };
         if self.consumer.is_again() {
             self.consumer.forget();
             return None;
@@ -124,8 +127,11 @@ impl Desk {
     /// As [`next`](Self::next), for whoever has looked in vain.
     #[inline(always)]
     pub(super) fn next_slow(&mut self, until: Until) -> Result<usize, Stop> {
+        // The look that led here has seen everything, unless messages come out of line.
+        let has_looked = self.pass.is_good() && !self.consumer.is_again();
+        let look = self.back.end.after_miss(until, has_looked)?;
         self.consumer.leave(&self.back.at);
-        let next = self.back.next(until);
+        let next = self.back.next(until, look);
         self.consumer.go_on(&self.back.at);
         next
     }
@@ -199,18 +205,16 @@ impl Desk {
 impl Back {
     #[cold]
     #[inline(never)]
-    fn next(&mut self, until: Until) -> Result<usize, Stop> {
+    fn next(&mut self, until: Until, look: Look) -> Result<usize, Stop> {
         let mut consumer = Consumer::going_on(self.end.slots, self.end.ring, &self.at);
-        let next = self.next_by(&mut consumer, until);
+        let next = self.next_by(&mut consumer, until, look);
         consumer.leave(&self.at);
         next
     }
 
-    fn next_by(&mut self, consumer: &mut Consumer<Slots>, until: Until) -> Result<usize, Stop> {
+    fn next_by(&mut self, consumer: &mut Consumer<Slots>, until: Until, look: Look) -> Result<usize, Stop> {
         let is_inherited = self.end.is_inherited();
-        // The look that led here has seen everything, unless messages come out of line.
         let has_looked = !is_inherited && !self.is_tangled && !consumer.is_again();
-        let look = self.end.attachment.after_miss(Role::Receiver, &self.end.misses, until, has_looked)?;
         if is_inherited {
             self.end.join(until)?;
             *consumer = Consumer::resume(self.end.slots, self.end.ring);
@@ -236,7 +240,10 @@ impl Back {
             };
         }
         let mut next = || {
-            let index = consumer.peek()?;
+            let Some(index) = consumer.peek() else {
+                expect(consumer);
+                return None;
+            };
             consumer.take(1);
             Some(index)
         };
@@ -320,6 +327,12 @@ impl Back {
         }
         ledger
     }
+}
+
+/// Asks for the message that a look was just in vain for.
+#[inline]
+fn expect(consumer: &Consumer<Slots>) {
+    consumer.shared().expect(consumer.ring().index(consumer.position()));
 }
 
 /// The slot of the next message, of those that were given back first, and which it is; `NotNow` if there is none.

@@ -124,6 +124,24 @@ impl End {
         }
     }
 
+    /// How an operation goes on that missed: see [`Attachment::after_miss`].
+    ///
+    /// To be asked before a handle leaves a [note](crate::ring::spsc::Note) of its place: whoever polls misses most of the time, and writing
+    /// that took longer than the look.
+    #[inline(always)]
+    pub(super) fn after_miss(&self, until: Until, has_looked: bool) -> Result<Look, Stop> {
+        match until {
+            Until::Now => self.after_try(has_looked).ok_or(Stop::NotNow),
+            _ => Ok(Look::Search),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn after_try(&self, has_looked: bool) -> Option<Look> {
+        self.attachment.after_miss(self.role, &self.misses, has_looked)
+    }
+
     /// This handle as one that missed at `position` and, if it must not wait, makes one more `look`.
     pub(super) fn waiter(&self, aim: Aim, position: u64, look: Look) -> Waiter<'_> {
         Waiter { role: self.role, aim, patience: &self.patience, position, look }

@@ -333,7 +333,8 @@ impl<M: Message + ?Sized> Sender<M> {
         {
             return Ok(index);
         }
-        self.seldom(|back| back.claim(until))
+        let look = self.back.end.after_miss(until, self.pass.is_good())?;
+        self.seldom(|back| back.claim(until, look))
     }
 
     /// Lets the back do what is seldom done, and goes on where it left off.
