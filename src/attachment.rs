@@ -156,13 +156,14 @@ impl Attachment {
 
     /// The bodies of long messages.
     pub fn bodies(&self) -> Access<'_, Self> {
-        self.bodies.of(&self.segment, self.slots, self)
+        self.bodies.of(&self.segment, &self.slots, self)
     }
 
-    /// A body, or the first of several, for the message of an spsc sender who is at `position`.
-    pub fn body_at(&self, rotation: &Rotation, position: u64, len: usize) -> Result<usize, Stop> {
-        let sending = Sending { attachment: self, position };
-        self.bodies.of(&self.segment, self.slots, &sending).obtain(rotation, position, len, self.me())
+    /// A body, or the first of several, for the message of an spsc sender who is at `position` and knows that all before `head` is
+    /// acknowledged.
+    pub fn body_at(&self, rotation: &Rotation, (head, position): (u64, u64), len: usize) -> Result<usize, Stop> {
+        let sending = Sending { attachment: self, head, position };
+        self.bodies.of(&self.segment, &self.slots, &sending).obtain(rotation, position, len, self.me())
     }
 
     /// Before a message of `len` bytes: waits until its sender is not further ahead than the caches reach, or a moment.
@@ -556,6 +557,8 @@ impl Tenancy for Attachment {
 /// An spsc ring as its sender knows it: at a position, and nothing of a predecessor's beyond it.
 struct Sending<'a> {
     attachment: &'a Attachment,
+    /// The shared head is there, or further.
+    head: u64,
     position: u64,
 }
 
@@ -567,8 +570,9 @@ impl Liveness for Sending<'_> {
 
 impl Tenancy for Sending<'_> {
     fn is_current(&self, position: u64) -> bool {
-        let head = spsc::Shared::head(&self.attachment.slots).load(Acquire);
-        spsc::is_current(position, head, Some(self.position))
+        let is_current = |head| spsc::is_current(position, head, Some(self.position));
+        // Mostly what is known says enough; the shared word is the receiver's, who writes it for each message.
+        is_current(self.head) && is_current(spsc::Shared::head(&self.attachment.slots).load(Acquire))
     }
 }
 

@@ -97,7 +97,7 @@ impl Bodies {
     }
 
     /// With what it takes to use them.
-    pub fn of<'a, T: Tenancy>(&'a self, segment: &'a Segment, slots: Slots, tenancy: &'a T) -> Access<'a, T> {
+    pub fn of<'a, T: Tenancy>(&'a self, segment: &'a Segment, slots: &'a Slots, tenancy: &'a T) -> Access<'a, T> {
         let (pool, idle) = (Pool::new(slots, self.singles, self.count), Idle::new(slots));
         Access { bodies: self, segment, pool, idle, slots, tenancy }
     }
@@ -109,7 +109,8 @@ impl Bodies {
         if bodies.count == 0 {
             return;
         }
-        let bodies_of = bodies.of(segment, Slots::new(segment), &Nobody);
+        let slots = Slots::new(segment);
+        let bodies_of = bodies.of(segment, &slots, &Nobody);
         let (count, len) = (bodies.needed_for(len as usize), len as usize);
         let (first, most) = if count == 1 { (0, bodies.singles) } else { (bodies.singles, 1) };
         let fitting = bodies.fitting(len as u64).min(most).min((bodies.retain / len.max(1) as u64) as usize);
@@ -205,9 +206,10 @@ impl Tenancy for Nobody {
 pub struct Access<'a, T> {
     bodies: &'a Bodies,
     segment: &'a Segment,
-    slots: Slots,
-    pool: Pool<Slots>,
-    idle: Idle<Slots>,
+    /// (Not copied: each message would store all of it three times, in a store buffer that its payload fills already.)
+    slots: &'a Slots,
+    pool: Pool<&'a Slots>,
+    idle: Idle<&'a Slots>,
     tenancy: &'a T,
 }
 

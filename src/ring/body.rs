@@ -73,6 +73,13 @@ pub trait Shared {
     }
 }
 
+impl<S: Shared> Shared for &S {
+    #[inline]
+    fn body(&self, index: usize) -> &AtomicU64 {
+        (**self).body(index)
+    }
+}
+
 /// What the ring knows of those who use bodies.
 pub trait Tenancy: Liveness {
     /// Whether the message at that position, given in its low 63 bits, is in the ring, or being written.

@@ -48,6 +48,21 @@ pub trait Shared {
     fn base(&self) -> &AtomicU64;
 }
 
+impl<S: Shared> Shared for &S {
+    #[inline]
+    fn left(&self) -> &AtomicU64 {
+        (**self).left()
+    }
+    #[inline]
+    fn given(&self) -> &AtomicU64 {
+        (**self).given()
+    }
+    #[inline]
+    fn base(&self) -> &AtomicU64 {
+        (**self).base()
+    }
+}
+
 /// More than is ever idle.
 const DOUBT: u64 = 1 << 50;
 

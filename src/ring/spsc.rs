@@ -237,6 +237,13 @@ impl<S: Shared> Producer<S> {
     pub fn tail(&self) -> u64 {
         self.at.tail
     }
+
+    /// The shared head is there, or further: all messages before it are acknowledged, and this side saw that. (A sender that has not
+    /// looked yet knows it of those that its predecessor wrote over.)
+    #[inline]
+    pub fn known_head(&self) -> u64 {
+        self.at.limit.wrapping_sub(self.ring.one_lap())
+    }
 }
 
 /// Where the receiver is: all of its end that changes.

@@ -77,7 +77,7 @@ impl Back {
             let look = self.end.after_miss(until, !is_inherited)?;
             self.claim_by(producer, until, look)?;
         }
-        self.end.attachment.body_at(&self.rotation, producer.tail(), len)
+        self.end.attachment.body_at(&self.rotation, (producer.known_head(), producer.tail()), len)
     }
 
     /// Gives the bodies of a loan back that is not sent.
