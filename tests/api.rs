@@ -250,6 +250,53 @@ both! {
     }
 
     #[test]
+    fn many_are_made_in_their_slots() {
+        fn check<M: ringmail::Message + Copy + PartialEq + std::fmt::Debug>(make: impl Fn(usize) -> M + Sync) {
+            let (mut tx, mut rx) = flavour::channel::<M>(&Options::new().capacity(5)).unwrap();
+            tx.fill_many(0, |_, _| unreachable!("no message")).unwrap();
+            for lap in 0..12 {
+                // From each slot on, and over the end of the slots.
+                tx.fill_many(4, |number, message| *message = make(4 * lap + number)).unwrap();
+                assert_eq!(tx.len(), 4);
+                for number in 0..4 {
+                    assert_eq!(*rx.recv().unwrap(), make(4 * lap + number));
+                }
+            }
+            std::thread::scope(|scope| {
+                scope.spawn(|| tx.fill_many(100, |number, message| *message = make(number)).unwrap());
+                (0..100).for_each(|number| assert_eq!(*rx.recv().unwrap(), make(number)));
+            });
+            drop(rx);
+            let error = tx.fill_many(9, |number, message| *message = make(number)).unwrap_err();
+            assert_eq!((error.sent, error.error), (5, SendError::Disconnected));
+        }
+        check(|number| number as u64);
+        check(|number| [number as u8; 3]);
+        check(|number| [number as u64; 128]);
+        // Longer than lies with a slot.
+        check(|number| [number as u8; 5000]);
+    }
+
+    #[test]
+    fn who_panics_making_a_message_does_not_send_it() {
+        let (mut tx, mut rx) = flavour::channel::<[u64; 128]>(&Options::new().capacity(4)).unwrap();
+        let fill = |tx: &mut flavour::Sender<[u64; 128]>| {
+            let fill = |number, message: &mut [u64; 128]| {
+                message[0] = number as u64;
+                assert!(number < 2, "the third");
+            };
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tx.fill_many(4, fill))).is_err()
+        };
+        assert!(fill(&mut tx));
+        // Nor those before it in its run; in an mpmc ring each is on its own.
+        let is_run = std::any::type_name::<flavour::Sender<u64>>().contains("spsc");
+        let sent = rx.try_iter().map(|message| message[0]).collect::<Vec<_>>();
+        assert_eq!(sent, if is_run { vec![] } else { vec![0, 1] });
+        tx.send(&[7; 128]).unwrap();
+        assert_eq!(rx.recv().unwrap()[..], [7; 128]);
+    }
+
+    #[test]
     fn iterators() {
         let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(8)).unwrap();
         tx.send_many(0..3).unwrap();

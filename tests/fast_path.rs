@@ -211,6 +211,11 @@ both! {
             |tx| (0..RUN).for_each(|_| tx.loan_uninit().unwrap().write(TICK).unwrap()),
             |rx| (0..RUN).for_each(|_| assert_eq!(rx.recv_copy().unwrap(), TICK)),
         ));
+        ways.push(way::<Tick>(
+            "fill_many, recv_many",
+            |tx| tx.fill_many(RUN, |_, tick| *tick = TICK).unwrap(),
+            |rx| assert!(rx.recv_many(RUN).unwrap().iter().eq([&TICK; RUN])),
+        ));
         ways.push(way::<[u8]>(
             "loan, recv and ack",
             |tx| {

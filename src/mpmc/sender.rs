@@ -107,6 +107,34 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(sent)
     }
 
+    /// Sends `count` messages, each made in its slot: `fill` gets the number of the message among them, from 0 on, and what lies in
+    /// the slot, left over or zero. Blocks while the ring is full. If `fill` panics, the message that it was filling is not sent.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_many`](Self::send_many).
+    ///
+    /// ```
+    /// # let (tx, rx) = ringmail::mpmc::channel::<[u64; 128]>(&ringmail::Options::new())?;
+    /// tx.fill_many(3, |number, row| row.fill(number as u64))?;
+    /// assert_eq!(*rx.recv()?, [0; 128]);
+    /// assert_eq!(*rx.recv()?, [1; 128]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn fill_many(&self, count: usize, mut fill: impl FnMut(usize, &mut M)) -> Result<(), SendManyError>
+    where
+        M: Sized,
+    {
+        for sent in 0..count {
+            let fail = |error| SendManyError { sent, error };
+            let mut loan = self.loan_uninit().map_err(fail)?;
+            fill(sent, &mut loan);
+            loan.commit().map_err(fail)?;
+        }
+        Ok(())
+    }
+
     /// A free slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
     /// ring is full.
     ///

@@ -98,10 +98,10 @@ struct Blocking;
 /// `send` and `recv`, whose guard is dropped.
 struct Guarded;
 
-/// `send_many` and `recv_many`.
+/// `send_many`, or `fill_many` for longer messages, and `recv_many`.
 struct Many;
 
-/// `send_many` and `try_recv_many`, again until it succeeds.
+/// The same and `try_recv_many`, again until it succeeds.
 struct TryMany;
 
 impl<M: Payload, const B: usize> Verbs<M, B> for Try {
@@ -162,13 +162,13 @@ impl<M: Payload, const B: usize> Verbs<M, B> for Guarded {
 
 impl<M: Payload, const B: usize> Verbs<M, B> for Many {
     #[inline(always)]
-    fn send(tx: &mut spsc::Sender<M>, run: &mut Run<M, B>, numbers: Range<u64>) {
+    fn send(tx: &mut spsc::Sender<M>, _: &mut Run<M, B>, numbers: Range<u64>) {
         for start in numbers.step_by(B) {
             if size_of::<M>() <= 64 {
                 // Made in place, as rtrb's are.
                 tx.send_many((start..start + B as u64).map(M::numbered)).expect("send_many");
             } else {
-                run.with(start, |run| tx.send_slice(run).expect("send_slice"));
+                tx.fill_many(B, |ahead, message| message.renumber(start + ahead as u64)).expect("fill_many");
             }
         }
     }
