@@ -90,8 +90,9 @@ fn all(mut one: impl FnMut(u64, Write), (warm, n): (u64, u64), post: &mut Post<'
     post.meet();
 }
 
+/// As many slots as the peers' queues have, and not too few where messages are long.
 fn options(len: usize) -> Options {
-    Options::new().capacity(64).max_len(len).retain((4 * len).max(256 << 20))
+    Options::new().capacity((ROUND / len).clamp(64, 1024)).max_len(len).retain((4 * len).max(256 << 20))
 }
 
 const PROCESSES: Mode = Mode::Processes;
