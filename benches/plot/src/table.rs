@@ -265,7 +265,7 @@ mod tests {
             head(),
             "\n",
             &rows(
-                "copy-64k",
+                "video-1080p",
                 "less",
                 &[
                     ("ringmail spsc", "P", "near", &two),
@@ -284,15 +284,15 @@ mod tests {
         let [short, all] = [lost(&samples), all_lost(&samples)];
         for text in [&short, &all] {
             assert_eq!(
-                line(text, "| `copy-64k` |"),
-                "| `copy-64k` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
+                line(text, "| `video-1080p` |"),
+                "| `video-1080p` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
             );
             let trip = line(text, "| `rtt-spin` |");
             assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("two lines"), "{trip}");
             assert!(!text.contains("attach"), "there it is ahead");
         }
-        assert!(line(&all, "| `copy-64k`: ringmail mpmc |").contains("shaq: **0.33x**"));
-        assert!(short.contains("`copy-64k` ringmail mpmc (0.33x shaq, 0.33x kanal)"), "{short}");
+        assert!(line(&all, "| `video-1080p`: ringmail mpmc |").contains("shaq: **0.33x**"));
+        assert!(short.contains("`video-1080p` ringmail mpmc (0.33x shaq, 0.33x kanal)"), "{short}");
         assert!(short.contains("`idle` ringmail spsc did not end"), "{short}");
     }
 
