@@ -78,6 +78,10 @@ impl<S: Shared> Shared for &S {
     fn body(&self, index: usize) -> &AtomicU64 {
         (**self).body(index)
     }
+
+    fn foresee(&self, index: usize) {
+        (**self).foresee(index);
+    }
 }
 
 /// What the ring knows of those who use bodies.
