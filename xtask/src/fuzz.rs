@@ -2,7 +2,7 @@
 
 use crate::run::{of, run as run_plainly, tool, toolchain};
 
-const TARGETS: [&str; 4] = ["open", "mpmc", "spsc", "value"];
+const TARGETS: [&str; 5] = ["open", "list", "mpmc", "spsc", "value"];
 
 /// Runs every target for so many seconds. What it needs and lacks is a failure: it was asked for by name.
 pub fn run(args: &[&str]) -> Result<bool, String> {
@@ -26,4 +26,19 @@ pub fn run(args: &[&str]) -> Result<bool, String> {
         run_plainly(of(&nightly, &tool, &[&["fuzz", "run", target], &options[..]].concat()))
     };
     Ok(TARGETS.map(run).iter().all(|&ok| ok))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    #[test]
+    fn every_target_is_run() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/fuzz_targets");
+        let files = folder.read_dir().expect("it is there").map(|entry| entry.expect("an entry").path());
+        let names: BTreeSet<_> = files.map(|path| path.file_stem().expect("a name").to_os_string()).collect();
+        assert_eq!(names, TARGETS.map(Into::into).into());
+    }
 }
