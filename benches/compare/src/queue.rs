@@ -44,6 +44,25 @@ pub trait Queue<M: Payload>: Clone + Send + 'static {
     fn receiver(&self) -> Self::Rx;
 }
 
+/// Makes a [`Queue`] of a type that is its own sender and receiver: a clone of it is either.
+macro_rules! clones_are_ends {
+    ($queue:ident) => {
+        impl<M: Payload> $crate::queue::Queue<M> for $queue<M> {
+            type Tx = Self;
+            type Rx = Self;
+
+            fn sender(&self) -> Self {
+                self.clone()
+            }
+
+            fn receiver(&self) -> Self {
+                self.clone()
+            }
+        }
+    };
+}
+pub(crate) use clones_are_ends;
+
 /// The sending side.
 pub trait Tx<M: Payload> {
     /// Sends a copy. Waits for room.

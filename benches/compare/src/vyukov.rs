@@ -6,7 +6,7 @@
 use crate::bare::Shared;
 use crate::crew::Line;
 use crate::payload::Payload;
-use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::queue::{Rx, Tx, Wait, clones_are_ends};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -71,18 +71,7 @@ impl<M: Payload> Vyukov<M> {
     }
 }
 
-impl<M: Payload> Queue<M> for Vyukov<M> {
-    type Tx = Self;
-    type Rx = Self;
-
-    fn sender(&self) -> Self {
-        self.clone()
-    }
-
-    fn receiver(&self) -> Self {
-        self.clone()
-    }
-}
+clones_are_ends!(Vyukov);
 
 impl<M: Payload> Tx<M> for Vyukov<M> {
     #[inline]
@@ -113,6 +102,7 @@ impl<M: Payload> Rx<M> for Vyukov<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::Queue;
 
     #[test]
     fn what_is_sent_is_received_once() {

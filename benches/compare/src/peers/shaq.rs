@@ -8,7 +8,7 @@
 
 use crate::bare::memory_file;
 use crate::payload::Payload;
-use crate::queue::{Queue, Run, Rx, Tx, Wait};
+use crate::queue::{Queue, Run, Rx, Tx, Wait, clones_are_ends};
 use shaq::{mpmc, spsc};
 use std::fs::File;
 use std::marker::PhantomData;
@@ -164,18 +164,7 @@ impl<M: Payload> Mpmc<M> {
     }
 }
 
-impl<M: Payload> Queue<M> for Mpmc<M> {
-    type Tx = Self;
-    type Rx = Self;
-
-    fn sender(&self) -> Self {
-        self.clone()
-    }
-
-    fn receiver(&self) -> Self {
-        self.clone()
-    }
-}
+clones_are_ends!(Mpmc);
 
 impl<M: Payload> Tx<M> for Mpmc<M> {
     #[inline]

@@ -1,7 +1,7 @@
 //! Queues between threads of one process for any number of senders and receivers: crossbeam's and kanal's channels, and `ArrayQueue`.
 
 use crate::payload::Payload;
-use crate::queue::{Queue, Rx, Tx, Wait};
+use crate::queue::{Queue, Rx, Tx, Wait, clones_are_ends};
 use crossbeam_queue::ArrayQueue;
 use std::sync::Arc;
 
@@ -93,18 +93,7 @@ impl<M: Payload> Array<M> {
     }
 }
 
-impl<M: Payload> Queue<M> for Array<M> {
-    type Tx = Self;
-    type Rx = Self;
-
-    fn sender(&self) -> Self {
-        self.clone()
-    }
-
-    fn receiver(&self) -> Self {
-        self.clone()
-    }
-}
+clones_are_ends!(Array);
 
 impl<M: Payload> Tx<M> for Array<M> {
     #[inline]
@@ -147,18 +136,7 @@ impl<M: Payload> Boxes<M> {
     }
 }
 
-impl<M: Payload> Queue<M> for Boxes<M> {
-    type Tx = Self;
-    type Rx = Self;
-
-    fn sender(&self) -> Self {
-        self.clone()
-    }
-
-    fn receiver(&self) -> Self {
-        self.clone()
-    }
-}
+clones_are_ends!(Boxes);
 
 impl<M: Payload> Tx<M> for Boxes<M> {
     #[inline]
