@@ -34,47 +34,53 @@ pub const CASES: &[Case] = &[
     ours("mpmc [u8; 8], in memory, in place", 161.3, mpmc_bytes),
 ];
 
-/// `send` and `recv_copy`.
-fn spsc_copied<M: Words, L: Loops>() -> Pass {
-    L::pass(
-        spsc::channel::<M>(&options()).expect("ring"),
-        |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
-        |rx| rx.recv_copy().expect("a message").look(),
-    )
+/// What both flavours do. (A macro, since each has types of its own: so each case compiles to what a program of that flavour does.)
+macro_rules! of_flavour {
+    ($flavour:ident: $copied:ident, $guarded:ident, $in_memory:ident, $bytes:ident) => {
+        /// `send` and `recv_copy`.
+        fn $copied<M: Words, L: Loops>() -> Pass {
+            L::pass(
+                $flavour::channel::<M>(&options()).expect("ring"),
+                |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
+                |rx| rx.recv_copy().expect("a message").look(),
+            )
+        }
+
+        /// `send` and `recv`, whose guard is dropped at once.
+        fn $guarded<M: Words, L: Loops>() -> Pass {
+            L::pass(
+                $flavour::channel::<M>(&options()).expect("ring"),
+                |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
+                |rx| rx.recv().expect("a message").look(),
+            )
+        }
+
+        #[allow(unused_mut, reason = "not every flavour's verbs take their handle by unique reference")]
+        fn $in_memory<const N: usize, const TURN: usize>() -> Pass {
+            let (mut tx, mut rx) = $flavour::channel(&options()).expect("ring");
+            in_memory::<TURN>(
+                move |number| tx.try_send(&[number; N]).expect("room"),
+                move || _ = black_box(&*rx.try_recv().expect("a message")),
+            )
+        }
+
+        #[allow(unused_mut, reason = "not every flavour's verbs take their handle by unique reference")]
+        fn $bytes() -> Pass {
+            let (mut tx, mut rx) = $flavour::channel::<[u8]>(&options()).expect("ring");
+            in_memory::<1>(
+                move |number| {
+                    let mut loan = tx.try_loan(8).expect("room");
+                    loan.copy_from_slice(&number.to_ne_bytes());
+                    loan.commit().expect("an open ring");
+                },
+                move || _ = black_box(&*rx.try_recv().expect("a message")),
+            )
+        }
+    };
 }
 
-/// `send` and `recv`, whose guard is dropped at once.
-fn spsc_guarded<M: Words, L: Loops>() -> Pass {
-    L::pass(
-        spsc::channel::<M>(&options()).expect("ring"),
-        |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
-        |rx| rx.recv().expect("a message").look(),
-    )
-}
-
-fn mpmc_copied<M: Words, L: Loops>() -> Pass {
-    L::pass(
-        mpmc::channel::<M>(&options()).expect("ring"),
-        |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
-        |rx| rx.recv_copy().expect("a message").look(),
-    )
-}
-
-fn mpmc_guarded<M: Words, L: Loops>() -> Pass {
-    L::pass(
-        mpmc::channel::<M>(&options()).expect("ring"),
-        |tx, number| tx.send(&M::numbered(number)).expect("an open ring"),
-        |rx| rx.recv().expect("a message").look(),
-    )
-}
-
-fn spsc_in_memory<const N: usize, const TURN: usize>() -> Pass {
-    let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
-    in_memory::<TURN>(
-        move |number| tx.try_send(&[number; N]).expect("room"),
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
-}
+of_flavour!(spsc: spsc_copied, spsc_guarded, spsc_in_memory, spsc_bytes);
+of_flavour!(mpmc: mpmc_copied, mpmc_guarded, mpmc_in_memory, mpmc_bytes);
 
 fn spsc_values() -> Pass {
     let (mut tx, mut rx) = spsc::channel(&options()).expect("ring");
@@ -94,26 +100,6 @@ fn spsc_runs() -> Pass {
     })
 }
 
-fn spsc_bytes() -> Pass {
-    let (mut tx, mut rx) = spsc::channel::<[u8]>(&options()).expect("ring");
-    in_memory::<1>(
-        move |number| {
-            let mut loan = tx.try_loan(8).expect("room");
-            loan.copy_from_slice(&number.to_ne_bytes());
-            loan.commit().expect("an open ring");
-        },
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
-}
-
-fn mpmc_in_memory<const N: usize, const TURN: usize>() -> Pass {
-    let (tx, rx) = mpmc::channel(&options()).expect("ring");
-    in_memory::<TURN>(
-        move |number| tx.try_send(&[number; N]).expect("room"),
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
-}
-
 fn mpmc_runs() -> Pass {
     let (tx, rx) = mpmc::channel::<u64>(&options()).expect("ring");
     Box::new(move |count| {
@@ -122,16 +108,4 @@ fn mpmc_runs() -> Pass {
             rx.try_recv_many(RUN).expect("messages").iter().for_each(|message| _ = black_box(message));
         }
     })
-}
-
-fn mpmc_bytes() -> Pass {
-    let (tx, rx) = mpmc::channel::<[u8]>(&options()).expect("ring");
-    in_memory::<1>(
-        move |number| {
-            let mut loan = tx.try_loan(8).expect("room");
-            loan.copy_from_slice(&number.to_ne_bytes());
-            loan.commit().expect("an open ring");
-        },
-        move || _ = black_box(&*rx.try_recv().expect("a message")),
-    )
 }
