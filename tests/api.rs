@@ -116,9 +116,14 @@ both! {
         let batch = rx.recv_many_deadline(9, late()).unwrap();
         assert!(batch.iter().eq([&b"two"[..], b"three"]));
         drop(batch);
+        tx.send(b"four").unwrap();
+        assert_eq!(rx.recv_into_deadline(&mut buffer, late()), Ok(4));
+        assert_eq!(buffer, *b"four");
         let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(1)).unwrap();
         tx.loan_uninit_timeout(LATE).unwrap().write(7).unwrap();
         assert_eq!(rx.recv_copy_timeout(LATE), Ok(7));
+        tx.loan_uninit_deadline(late()).unwrap().write(8).unwrap();
+        assert_eq!(rx.recv_copy_deadline(late()), Ok(8));
     }
 
     #[test]
@@ -127,6 +132,7 @@ both! {
         let (mut tx, mut rx) = bytes(1);
         let mut buffer = [0; 4];
         assert!(patiently(|_| rx.recv_into_timeout(&mut buffer, SOON)).unwrap_err().is_timeout());
+        assert!(patiently(|deadline| rx.recv_into_deadline(&mut buffer, deadline)).unwrap_err().is_timeout());
         assert!(patiently(|deadline| rx.recv_many_deadline(9, deadline).map(drop)).unwrap_err().is_timeout());
         tx.send(b"full").unwrap();
         assert!(patiently(|deadline| tx.loan_deadline(1, deadline).map(drop)).unwrap_err().is_timeout());
@@ -134,8 +140,10 @@ both! {
         assert_eq!(rx.recv_into_timeout(&mut buffer[..3], SOON).unwrap_err(), RecvTimeoutError::TooLarge { len: 4, max: 3 });
         let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(1)).unwrap();
         assert!(patiently(|_| rx.recv_copy_timeout(SOON)).unwrap_err().is_timeout());
+        assert!(patiently(|deadline| rx.recv_copy_deadline(deadline)).unwrap_err().is_timeout());
         tx.send(&7).unwrap();
         assert!(patiently(|_| tx.loan_uninit_timeout(SOON).map(drop)).unwrap_err().is_timeout());
+        assert!(patiently(|deadline| tx.loan_uninit_deadline(deadline).map(drop)).unwrap_err().is_timeout());
         assert_eq!(rx.recv_copy_timeout(SOON), Ok(7), "it is still there");
     }
 

@@ -105,6 +105,18 @@ impl<M: Message + ?Sized> Receiver<M> {
         Ok(self.pull(Until::timeout(timeout))?)
     }
 
+    /// The next message by value, acknowledged at once. Blocks while the ring is empty, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_copy_deadline(&self, deadline: Instant) -> Result<M, RecvTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.pull(Until::Deadline(deadline))?)
+    }
+
     /// Copies the next message into `buffer` and acknowledges it; returns its length in bytes. Blocks while the ring is
     /// empty.
     ///
@@ -135,6 +147,15 @@ impl<M: Message + ?Sized> Receiver<M> {
     /// [`Timeout`](RecvTimeoutError::Timeout), and as for [`recv_into`](Self::recv_into).
     pub fn recv_into_timeout(&self, buffer: &mut M, timeout: Duration) -> Result<usize, RecvTimeoutError> {
         Ok(received::copy_out(self.get(Until::timeout(timeout))?, buffer)?)
+    }
+
+    /// Copies the next message into `buffer`: as [`recv_into`](Self::recv_into), but blocks until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv_into_timeout`](Self::recv_into_timeout).
+    pub fn recv_into_deadline(&self, buffer: &mut M, deadline: Instant) -> Result<usize, RecvTimeoutError> {
+        Ok(received::copy_out(self.get(Until::Deadline(deadline))?, buffer)?)
     }
 
     /// The next messages, up to `max` (at least 1) of them: as many as are waiting. Blocks while there is none.

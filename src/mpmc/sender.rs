@@ -225,6 +225,18 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.lend(Some(size_of::<M>()), Until::timeout(timeout))?)
     }
 
+    /// A free slot for a sized message, to be filled in place. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_uninit_deadline(&self, deadline: Instant) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Deadline(deadline))?)
+    }
+
     /// Blocks until every message that this very handle sent is acknowledged; for ever if `timeout` is `None`.
     ///
     /// Acknowledged means that a receiver is done with it, not merely that it has it.

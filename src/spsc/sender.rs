@@ -296,6 +296,18 @@ impl<M: Message + ?Sized> Sender<M> {
         Ok(self.lend(Some(size_of::<M>()), Until::timeout(timeout))?)
     }
 
+    /// The next slot for a sized message, to be filled in place. Blocks while the ring is full, until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send_timeout`](Self::send_timeout).
+    pub fn loan_uninit_deadline(&mut self, deadline: Instant) -> Result<Loan<'_, M>, SendTimeoutError>
+    where
+        M: Sized,
+    {
+        Ok(self.lend(Some(size_of::<M>()), Until::Deadline(deadline))?)
+    }
+
     /// Blocks until every message sent so far is acknowledged; for ever if `timeout` is `None`.
     ///
     /// Acknowledged means that the receiver is done with it, not merely that it has it.
