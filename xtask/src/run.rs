@@ -10,7 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The features that everything is tested and checked with: those of the library, and the drawing of pictures.
+/// The features of the library.
+pub const OF_LIBRARY: &str = "ringmail/shared_memory,ringmail/value";
+
+/// The features that everything is tested and checked with: those of the library, and the drawing of pictures. Not for the library alone: Cargo
+/// refuses features of packages that are not asked for.
 pub const FEATURES: &str = "ringmail/shared_memory,ringmail/value,ringmail-plot/draw";
 
 /// Cargo, the one that runs us.
@@ -192,6 +196,12 @@ mod tests {
     /// Whether a process was killed and is only not yet reaped.
     fn is_dead(pid: &str) -> bool {
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.is_empty())
+    }
+
+    #[test]
+    fn the_library_is_asked_for_features_of_its_own() {
+        assert!(OF_LIBRARY.split(',').all(|feature| feature.starts_with("ringmail/")), "cargo refuses others");
+        assert!(FEATURES.starts_with(OF_LIBRARY), "what is checked is tested too");
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `cargo xtask test`: every test there is, step by step, and one line that sums them up.
 
 use crate::python;
-use crate::run::{FEATURES, cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain};
+use crate::run::{
+    FEATURES, OF_LIBRARY, cargo, cargo_with, code, count, of, run as run_plainly, succeeds, target, tool, toolchain,
+};
 use crate::tally::Tally;
 use crate::torture;
 use std::io;
@@ -187,7 +189,7 @@ fn asan(tally: &mut Tally) -> Outcome {
 fn msrv(_: &mut Tally) -> Outcome {
     match toolchain(env!("CARGO_PKG_RUST_VERSION")) {
         Ok(oldest) => {
-            let args = ["check", "--package", "ringmail", "--features", FEATURES, "--target-dir", &target("msrv")];
+            let args = ["check", "--package", "ringmail", "--features", OF_LIBRARY, "--target-dir", &target("msrv")];
             verdict(run_plainly(of(&oldest, "cargo", &args)))
         }
         Err(missing) => Outcome::Skipped(missing),
