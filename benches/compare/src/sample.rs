@@ -171,10 +171,15 @@ fn verdict(case: &Case, samples: &Samples, regime: Regime, goal: &Goal) -> Strin
     format!("    goal: {who}{aim} {best}: {verdict}\n")
 }
 
+/// With fewer rounds nothing is said of a goal, as in the tables that are made of the samples.
+const ENOUGH: usize = 5;
+
 /// What a ratio is called beside its bound. Who is first is a tie if the middle half of the rounds does not agree on it.
 fn word(ratio: Summary, bound: f64, direction: Direction) -> &'static str {
     let (low, high) = ratio.quartiles;
-    if bound == 1.0 && ratio.count > 2 && low <= bound && bound <= high {
+    if ratio.count < ENOUGH {
+        "few rounds"
+    } else if bound == 1.0 && low <= bound && bound <= high {
         "a tie"
     } else if direction.meets(ratio.median, bound) {
         "reached"
@@ -284,5 +289,6 @@ mod tests {
         let ahead = ratio(&[0.9, 1.1, 1.2, 1.3, 1.4]);
         assert_eq!(word(ahead, 1.0, MORE), "reached");
         assert_eq!(word(ahead, 1.0, LESS), "MISSED");
+        assert_eq!(word(ratio(&[1.1, 1.2, 1.3, 1.4]), 1.0, MORE), "few rounds");
     }
 }

@@ -124,7 +124,7 @@ pub fn table(samples: &Samples) -> Option<String> {
     let peers = samples.machine.iter().find(|line| line.contains("peers: ")).map_or("", String::as_str);
     writeln!(
         text,
-        "\nOf a hundred trials so many were *still*: those who were left moved no 1,000 messages within a second, or failed over what they received. {}; {peers}.",
+        "\nOf a hundred trials so many were *still*: those who were left moved no 2,000 messages within a second, or failed over what they received. {}; {peers}.",
         capitalised(&origin::told(samples, &cases))
     )
     .expect("a string takes it");

@@ -136,7 +136,7 @@ fn case<M: Payload>(name: &'static str, about: &'static str, capacity: usize, wh
         name,
         about,
         direction: Direction::LessIsBetter("KiB"),
-        size: Size::Fixed { n: 1, rounds: 3 },
+        size: Size::Fixed { n: 1, rounds: 5 },
         contestants: enlist.0,
         goals: Vec::<Goal>::new(),
     }
