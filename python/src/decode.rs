@@ -15,7 +15,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::*;
 use ringmail::value::DecodeError;
 use ringmail::value::wire::{ArrayRef, Class, Event, INLINE, Reader, ViewRef};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::sync::Arc;
 
 /// What a receiver wants.
@@ -225,8 +225,12 @@ impl<'py, 'a> Build<'py, 'a> {
     }
 
     fn view(&self, view: ViewRef<'a>) -> PyResult<Bound<'py, PyAny>> {
-        let ViewRef { format, writable, data, .. } = view;
+        let ViewRef { format, item, writable, data, .. } = view;
         let format = CString::new(format)?;
+        if !may_have(self.py, &format, item) {
+            let said = format!("the items of a memoryview of format {format:?} do not have {item} bytes");
+            return Err(PyValueError::new_err(said));
+        }
         let (memory, start, writable) = match self.wish.held {
             Some(held) => (Memory::Held(Arc::clone(held)), data.as_ptr().cast_mut(), false),
             None => {
@@ -235,6 +239,7 @@ impl<'py, 'a> Build<'py, 'a> {
             }
         };
         let view = View::shaped(memory, start, format, view, writable);
+        let view = view.ok_or_else(|| PyValueError::new_err("a memoryview of another size than its shape says"))?;
         let view = Bound::new(self.py, view)?;
         Ok(PyMemoryView::from(&view)?.into_any())
     }
@@ -247,7 +252,7 @@ impl<'py, 'a> Build<'py, 'a> {
             && data.as_ptr().addr().is_multiple_of(64)
         {
             let owner = Bound::new(py, View::of(held, data))?.into_any();
-            let place = Place::Of(data.as_ptr().cast_mut(), owner);
+            let place = Place::Of(data.as_ptr().cast_mut(), data.len(), owner);
             // SAFETY: the reader checked that the data is as long; the owner keeps the message.
             return unsafe { numpy::array(py, &dtype, shape, order, false, place) };
         }
@@ -257,7 +262,7 @@ impl<'py, 'a> Build<'py, 'a> {
             let start = warm.start();
             // SAFETY: there is room for as many.
             unsafe { copy_out(py, data, start) };
-            let place = Place::Of(start, Bound::new(py, warm)?.into_any());
+            let place = Place::Of(start, data.len(), Bound::new(py, warm)?.into_any());
             // SAFETY: as long as the data, which the reader checked; the owner keeps it.
             return unsafe { numpy::array(py, &dtype, shape, order, writable, place) };
         }
@@ -363,6 +368,19 @@ impl<'py, 'a> Build<'py, 'a> {
     }
 }
 
+/// Whether an item of a buffer of that format may have so many bytes. A `memoryview` reads and writes as many as the format says, without a look
+/// at how many there are; of formats that `struct` does not know it reads nothing.
+fn may_have(py: Python<'_>, format: &CStr, item: usize) -> bool {
+    if format == c"B" {
+        return item == 1;
+    }
+    // SAFETY: attached; a string of C.
+    match usize::try_from(unsafe { ffi::PyBuffer_SizeFromFormat(format.as_ptr()) }) {
+        Ok(size) => size == item,
+        Err(_) => PyErr::take(py).is_some(),
+    }
+}
+
 /// An array's dtype. One that is itself an array would change the shape.
 fn dtype_of<'py>(py: Python<'py>, array: &ArrayRef<'_>) -> PyResult<Bound<'py, PyAny>> {
     numpy::import(py)?;
@@ -393,13 +411,13 @@ pub fn decode_into(message: &[u8], out: &Bound<'_, PyAny>) -> PyResult<()> {
             out.getattr("dtype")?
         )));
     }
-    if facts.order == Some(array.order) {
+    if facts.order == Some(array.order) && facts.len() == array.data.len() {
         // SAFETY: same shape, type and order, so there is room for as many.
         unsafe { copy_out(py, array.data, facts.data) };
         return Ok(());
     }
     let none = py.None().into_bound(py);
-    let place = Place::Of(array.data.as_ptr().cast_mut(), none);
+    let place = Place::Of(array.data.as_ptr().cast_mut(), array.data.len(), none);
     // SAFETY: the array does not outlive this function, and the message does; nobody else gets it.
     let source = unsafe { numpy::array(py, &dtype, array.shape, array.order, false, place) }?;
     numpy::copy_into(out, &source)

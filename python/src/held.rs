@@ -56,11 +56,20 @@ impl View {
         Self { start, len, format: c"B".to_owned(), item: 1, shape, strides, writable, _memory: memory }
     }
 
-    /// The items that a message describes, in memory that has a copy of them or is theirs.
-    pub fn shaped(memory: Memory, start: *mut u8, format: CString, items: ViewRef<'_>, writable: bool) -> Self {
+    /// The items that a message describes, in memory that has a copy of them or is theirs. `None` if they do not have as many bytes as there are:
+    /// their shape may lie in memory that somebody else writes to, also after it was checked.
+    pub fn shaped(memory: Memory, start: *mut u8, format: CString, items: ViewRef<'_>, writable: bool) -> Option<Self> {
         let ViewRef { item, shape, order, data, .. } = items;
         let len = data.len();
         let shape: Box<[isize]> = shape.iter().map(|dim| dim as isize).collect();
+        let described = if shape.contains(&0) {
+            Some(0)
+        } else {
+            shape.iter().try_fold(item, |bytes, &dim| bytes.checked_mul(usize::try_from(dim).ok()?))
+        };
+        if described != Some(len) {
+            return None;
+        }
         let mut strides = vec![0; shape.len()].into_boxed_slice();
         let mut step = item as isize;
         for place in 0..shape.len() {
@@ -68,7 +77,7 @@ impl View {
             strides[place] = step;
             step = step.saturating_mul(shape[place].max(1));
         }
-        Self { start, len, format, item, shape, strides, writable, _memory: memory }
+        Some(Self { start, len, format, item, shape, strides, writable, _memory: memory })
     }
 }
 

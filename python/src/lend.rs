@@ -114,14 +114,15 @@ impl<'py> Frame<'py> {
         let py = self.dtype.py();
         let layout = self.layout()?;
         layout.write_structure(&mut loan);
-        let start = loan[layout.payload(0)].as_mut_ptr();
+        let room = &mut loan[layout.payload(0)];
+        let (start, len) = (room.as_mut_ptr(), room.len());
         // The dimensions as the reader has them.
         let mut reader = Reader::new(&loan).map_err(crate::decode::malformed)?;
         let Some(Event::Array(described)) = reader.event().map_err(crate::decode::malformed)? else {
             return Err(PyRuntimeError::new_err("an array that is none"));
         };
         let ground = Bound::new(py, Ground { _ring: port.ring().clone() })?.into_any();
-        let place = Place::Of(start, ground);
+        let place = Place::Of(start, len, ground);
         // SAFETY: the layout made room for as many bytes; the mapping lives as long as the sender.
         let array = unsafe { numpy::array(py, &self.dtype, described.shape, Order::C, true, place) }?;
         Ok(Loan { lent: Mutex::new(Some(Lent { loan, sender })), array: array.unbind() })

@@ -310,15 +310,16 @@ fn put_together<'py>(py: Python<'py>, dtype: &DType) -> PyResult<Bound<'py, PyAn
 pub enum Place<'py> {
     /// In memory of its own, to be filled.
     Own,
-    /// There; the object keeps them.
-    Of(*mut u8, Bound<'py, PyAny>),
+    /// There, in so many bytes; the object keeps them.
+    Of(*mut u8, usize, Bound<'py, PyAny>),
 }
 
-/// An array of this shape.
+/// An array of this shape. It is an error if it does not have as many bytes as there are at a place that is given: shape and dtype may lie in
+/// memory that somebody else writes to, also after they were checked.
 ///
 /// # Safety
 ///
-/// At a place that is given there must be as many bytes as the array has, for as long as its owner lives.
+/// At a place that is given there must be as many bytes as are said, for as long as its owner lives.
 pub unsafe fn array<'py>(
     py: Python<'py>,
     dtype: &Bound<'py, PyAny>,
@@ -331,7 +332,9 @@ pub unsafe fn array<'py>(
     let order = if order == Order::Fortran { NPY_ARRAY_F_CONTIGUOUS } else { 0 };
     let (data, flags, owner) = match place {
         Place::Own => (ptr::null_mut(), order, None),
-        Place::Of(data, owner) => (data, order | if writable { NPY_ARRAY_WRITEABLE } else { 0 }, Some(owner)),
+        Place::Of(data, len, owner) => {
+            (data, order | if writable { NPY_ARRAY_WRITEABLE } else { 0 }, Some((len, owner)))
+        }
     };
     let Some(classes) = classes(py) else { return Err(PyValueError::new_err("numpy is not imported")) };
     // SAFETY: attached; the dtype's reference is given away, the shape is read at once, and there is what the caller says.
@@ -351,7 +354,10 @@ pub unsafe fn array<'py>(
     // SAFETY: a new reference, or null with an error.
     let made = unsafe { Bound::from_owned_ptr_or_err(py, made) }?;
     let object = made.as_ptr().cast::<PyArrayObject>();
-    if let Some(owner) = owner {
+    if let Some((len, owner)) = owner {
+        if Facts::of(&made).len() != len {
+            return Err(PyValueError::new_err("an array of another size than its dtype says"));
+        }
         // SAFETY: a fresh array; the owner's reference is given away.
         if unsafe { PY_ARRAY_API.PyArray_SetBaseObject(py, object, owner.into_ptr()) } != 0 {
             return Err(PyErr::fetch(py));
@@ -372,6 +378,11 @@ pub fn forbid_writing(array: &Bound<'_, PyAny>) {
 
 /// A scalar of this type.
 pub fn scalar<'py>(py: Python<'py>, dtype: &Bound<'py, PyAny>, data: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: a dtype.
+    let item = unsafe { npyffi::PyDataType_ELSIZE(py, dtype.as_ptr().cast()) } as usize;
+    if item != data.len() {
+        return Err(PyValueError::new_err("a scalar of another size than its dtype says"));
+    }
     // For the alignment of any number.
     let mut room = smallvec::SmallVec::<[u128; 4]>::from_elem(0, data.len().div_ceil(16).max(1));
     // SAFETY: room for as many bytes, elsewhere.

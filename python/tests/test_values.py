@@ -464,6 +464,29 @@ def test_a_message_that_is_no_value() -> None:
         assert bytes(message.raw()) == b"raw bytes" and message.nbytes == 9
 
 
+def view_message(format: str, item: int, count: int) -> bytearray:
+    """The message of a writable view of so many items, of that format and of so many bytes each."""
+    message = bytearray(structure(memoryview(bytearray(item * count))))
+    place = message.index(b"B")
+    message[place - 16 : place + 1] = item.to_bytes(8, "little") + count.to_bytes(8, "little") + format.encode()
+    return message
+
+
+@pytest.mark.parametrize(("format", "item", "count"), [("d", 1, 16), ("B", 2, 8), ("q", 4, 4), ("B", 0, 1 << 40), ("c", 0, 1)])
+def test_items_of_a_view_are_as_long_as_their_format_says(format: str, item: int, count: int) -> None:
+    """Or whoever looks at one would look beyond the message, and write there."""
+    sender, receiver = ringmail.pair(1)
+    for _ in range(2):
+        sender.send(view_message(format, item, count))
+        with pytest.raises(ValueError, match="items of a memoryview"):
+            receiver.get_nowait()
+    sender.send(view_message(format, item, count))
+    with receiver.recv() as message, pytest.raises(ValueError, match="items of a memoryview"):
+        message.value()
+    sender.send(view_message("d", 8, 2))
+    assert receiver.get_nowait().tolist() == [0.0, 0.0]
+
+
 @given(st.binary(max_size=300))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_are_a_value_or_a_value_error(noise: bytes) -> None:
