@@ -84,7 +84,7 @@ pub fn send_raw(port: &Port, data: &Bound<'_, PyAny>, patience: Patience) -> PyR
     send_bytes(data.py(), port, &sender, Export::of(&bytes)?.bytes(), patience)
 }
 
-/// Sends as many of the values as there is room for, waiting for the first only; says how many.
+/// Sends the values in order, each as [`put`] does, until the time is up; says how many.
 pub fn put_many(port: &Port, values: &Bound<'_, PyAny>, patience: Patience) -> PyResult<usize> {
     let py = values.py();
     let values = py.get_type::<PyList>().call1((values,))?.cast_into::<PyList>()?;

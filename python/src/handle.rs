@@ -29,7 +29,7 @@ impl Handle {
 impl Handle {
     #[doc = doc!("Handle.close")]
     fn close(&self, py: Python<'_>) {
-        py.detach(|| self.port.close());
+        self.port.close(py);
     }
 
     #[doc = doc!("Handle.closed")]

@@ -136,11 +136,11 @@ impl Port {
     }
 
     /// Leaves both sides for good. A call that is waiting finishes first.
-    pub fn close(&self) {
-        // Dropped outside of the lock: leaving wakes others.
+    pub fn close(&self, py: Python<'_>) {
         let sender = std::mem::replace(&mut *lock(&self.sender), Side::Closed);
         let receiver = std::mem::replace(&mut *lock(&self.receiver), Side::Closed);
-        drop((sender, receiver));
+        // Dropped outside of the locks, and without the interpreter, which the locks are not: leaving wakes others.
+        py.detach(|| drop((sender, receiver)));
     }
 
     /// As [`close`](Self::close), but the ring is to see a process die when this one ends: nothing is laid down in order.
