@@ -417,52 +417,95 @@ stops! {
     Timeout is_timeout "timed out waiting for a free slot"
 }
 
-/// [`send_many`](crate::mpmc::Sender::send_many) stopped in the middle: the first `sent` messages were sent, the others not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SendManyError {
-    /// How many messages were sent.
+/// Why messages were not all sent, before the verb that was called gives it its public name.
+#[derive(Clone, Copy, Debug)]
+pub struct Halt {
+    /// How many were.
     pub sent: usize,
     /// Why the next one was not.
-    pub error: SendError,
+    pub stop: Stop,
 }
 
-impl SendManyError {
-    /// Whether it stopped because of [`SendError::Disconnected`].
-    pub fn is_disconnected(&self) -> bool {
-        self.error.is_disconnected()
-    }
+/// Declares what a verb says that sends many messages, each of which may fail with `$error`.
+macro_rules! halts {
+    ($(#[$doc:meta])* $name:ident, $error:ident $(, $word:ident $predicate:ident)?) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name {
+            /// How many messages were sent.
+            pub sent: usize,
+            /// Why the next one was not.
+            pub error: $error,
+        }
 
-    /// Whether it stopped at a message of [`SendError::TooLarge`].
-    pub fn is_too_large(&self) -> bool {
-        self.error.is_too_large()
-    }
+        impl $name {
+            $(
+                #[doc = concat!("Whether it stopped because of [`", stringify!($error), "::", stringify!($word), "`].")]
+                pub fn $predicate(&self) -> bool {
+                    self.error.$predicate()
+                }
+            )?
 
-    /// Whether it stopped because of [`SendError::NoSpace`].
-    pub fn is_no_space(&self) -> bool {
-        self.error.is_no_space()
-    }
+            #[doc = concat!("Whether it stopped because of [`", stringify!($error), "::Disconnected`].")]
+            pub fn is_disconnected(&self) -> bool {
+                self.error.is_disconnected()
+            }
 
-    /// Whether it stopped because of [`SendError::Corrupt`].
-    pub fn is_corrupt(&self) -> bool {
-        self.error.is_corrupt()
-    }
+            #[doc = concat!("Whether it stopped at a message of [`", stringify!($error), "::TooLarge`].")]
+            pub fn is_too_large(&self) -> bool {
+                self.error.is_too_large()
+            }
 
-    /// Whether it stopped because of [`SendError::Join`].
-    pub fn is_join(&self) -> bool {
-        self.error.is_join()
-    }
+            #[doc = concat!("Whether it stopped because of [`", stringify!($error), "::NoSpace`].")]
+            pub fn is_no_space(&self) -> bool {
+                self.error.is_no_space()
+            }
+
+            #[doc = concat!("Whether it stopped because of [`", stringify!($error), "::Corrupt`].")]
+            pub fn is_corrupt(&self) -> bool {
+                self.error.is_corrupt()
+            }
+
+            #[doc = concat!("Whether it stopped because of [`", stringify!($error), "::Join`].")]
+            pub fn is_join(&self) -> bool {
+                self.error.is_join()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "stopped after {} messages: {}", self.sent, self.error)
+            }
+        }
+
+        impl std::error::Error for $name {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.error)
+            }
+        }
+
+        impl From<Halt> for $name {
+            #[inline]
+            fn from(Halt { sent, stop }: Halt) -> Self {
+                Self { sent, error: stop.into() }
+            }
+        }
+    };
 }
 
-impl fmt::Display for SendManyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped after {} messages: {}", self.sent, self.error)
-    }
+halts! {
+    /// [`send_many`](crate::mpmc::Sender::send_many) stopped in the middle: the first `sent` messages were sent, the others not.
+    SendManyError, SendError
 }
 
-impl std::error::Error for SendManyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
-    }
+halts! {
+    /// [`try_send_many`](crate::mpmc::Sender::try_send_many) stopped in the middle: the first `sent` messages were sent, the others not.
+    TrySendManyError, TrySendError, Full is_full
+}
+
+halts! {
+    /// [`send_many_timeout`](crate::mpmc::Sender::send_many_timeout) stopped in the middle: the first `sent` messages were sent, the others not.
+    SendManyTimeoutError, SendTimeoutError, Timeout is_timeout
 }
 
 stops! {

@@ -167,8 +167,8 @@ pub use self::wait::set_nap;
 #[cfg(not(loom))]
 pub use self::{
     error::{
-        JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendTimeoutError, StreamError,
-        TryRecvError, TrySendError, WaitAckedError,
+        JoinError, OpenError, RecvError, RecvTimeoutError, SendError, SendManyError, SendManyTimeoutError,
+        SendTimeoutError, StreamError, TryRecvError, TrySendError, TrySendManyError, WaitAckedError,
     },
     list::{Listed, Overview, list},
     loan::Loan,

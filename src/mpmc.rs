@@ -22,6 +22,7 @@
 
 mod end;
 mod held;
+mod many;
 mod poll;
 mod receiver;
 mod sender;

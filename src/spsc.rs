@@ -23,6 +23,7 @@ mod draft;
 mod end;
 mod held;
 mod kept;
+mod many;
 mod poll;
 mod receiver;
 mod sender;

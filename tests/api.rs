@@ -5,7 +5,10 @@
 mod support;
 
 use ringmail::zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-use ringmail::{Options, RecvTimeoutError, Redelivery, SendError, TrySendError};
+use ringmail::{
+    Options, RecvTimeoutError, Redelivery, SendError, SendManyTimeoutError, SendTimeoutError, TrySendError,
+    TrySendManyError,
+};
 use std::time::{Duration, Instant};
 use support::watchdog;
 
@@ -145,6 +148,44 @@ both! {
         assert!(patiently(|_| tx.loan_uninit_timeout(SOON).map(drop)).unwrap_err().is_timeout());
         assert!(patiently(|deadline| tx.loan_uninit_deadline(deadline).map(drop)).unwrap_err().is_timeout());
         assert_eq!(rx.recv_copy_timeout(SOON), Ok(7), "it is still there");
+    }
+
+    #[test]
+    fn many_within_limits() {
+        let _watchdog = watchdog("a run with a limit");
+        let late = || Instant::now() + LATE;
+        let (mut tx, mut rx) = flavour::channel::<u64>(&Options::new().capacity(4)).unwrap();
+        assert_eq!(tx.try_send_many(0..2), Ok(2));
+        assert_eq!(tx.send_many_timeout(2..3, LATE), Ok(1));
+        assert_eq!(tx.send_many_deadline(3..4, late()), Ok(1));
+        assert!(rx.try_iter().map(|message| *message).eq(0..4));
+        tx.send_slice(&[4]).unwrap();
+        tx.try_send_slice(&[5]).unwrap();
+        tx.send_slice_timeout(&[6], LATE).unwrap();
+        tx.send_slice_deadline(&[7], late()).unwrap();
+        assert!(rx.try_iter().map(|message| *message).eq(4..8));
+        // Of more than fits, what fits is sent.
+        let full = |sent| TrySendManyError { sent, error: TrySendError::Full };
+        let late = |sent| SendManyTimeoutError { sent, error: SendTimeoutError::Timeout };
+        assert_eq!(tx.try_send_many(0..9), Err(full(4)));
+        assert_eq!(tx.try_send_slice(&[9]), Err(full(0)));
+        assert_eq!(patiently(|_| tx.send_many_timeout(0..9, SOON)), Err(late(0)));
+        assert_eq!(patiently(|deadline| tx.send_many_deadline(0..9, deadline)), Err(late(0)));
+        assert_eq!(patiently(|_| tx.send_slice_timeout(&[9; 9], SOON)), Err(late(0)));
+        drop(rx.recv_many(2).unwrap());
+        assert_eq!(patiently(|deadline| tx.send_slice_deadline(&[4, 5, 6], deadline)), Err(late(2)));
+        assert!(rx.try_iter().map(|message| *message).eq(2..6));
+        assert_eq!(tx.try_send_slice(&[0; 9]), Err(full(4)));
+        let none = |_, _: &mut u64| unreachable!("there is no room");
+        assert_eq!(tx.try_fill_many(1, none), Err(full(0)));
+        assert_eq!(patiently(|_| tx.fill_many_timeout(1, none, SOON)), Err(late(0)));
+        assert_eq!(patiently(|deadline| tx.fill_many_deadline(1, none, deadline)), Err(late(0)));
+        assert_eq!(rx.try_iter().count(), 4);
+        tx.try_fill_many(1, |number, message| *message = number as u64).unwrap();
+        tx.fill_many_timeout(1, |_, message| *message = 1, LATE).unwrap();
+        tx.fill_many_deadline(1, |_, message| *message = 2, Instant::now() + LATE).unwrap();
+        assert_eq!(tx.try_fill_many(9, |_, message| *message = 3), Err(full(1)));
+        assert!(rx.try_iter().map(|message| *message).eq(0..4));
     }
 
     #[test]

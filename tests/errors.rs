@@ -1,8 +1,8 @@
 //! Every public error: its predicates, its words, its source. And every option out of bounds, which names its setter.
 
 use ringmail::{
-    JoinError, OpenError, Options, RecvError, RecvTimeoutError, Redelivery, SendError, SendManyError, SendTimeoutError,
-    TryRecvError, TrySendError, WaitAckedError, mpmc, spsc,
+    JoinError, OpenError, Options, RecvError, RecvTimeoutError, Redelivery, SendError, SendManyError,
+    SendManyTimeoutError, SendTimeoutError, TryRecvError, TrySendError, TrySendManyError, WaitAckedError, mpmc, spsc,
 };
 use std::error::Error;
 use std::io;
@@ -97,21 +97,29 @@ fn receiving() {
 
 #[test]
 fn sending_many() {
-    use SendError::*;
-    let errors = [Disconnected, TooLarge { len: 9, max: 8 }, NoSpace { needed: 7 }, Corrupt, Join(TAKEN)]
-        .map(|error| SendManyError { sent: 3, error });
-    let questions: [fn(&SendManyError) -> bool; 5] = [
-        SendManyError::is_disconnected,
-        SendManyError::is_too_large,
-        SendManyError::is_no_space,
-        SendManyError::is_corrupt,
-        SendManyError::is_join,
-    ];
-    tells_apart(&errors, &questions);
-    for many in errors {
-        assert_eq!(many.to_string(), format!("stopped after 3 messages: {}", many.error));
-        assert_eq!(many.source().unwrap().to_string(), many.error.to_string());
+    macro_rules! each {
+        ($many:ident, $error:ident $(, $word:ident $predicate:ident)?) => {{
+            use $error::*;
+            let errors = [Disconnected, TooLarge { len: 9, max: 8 }, NoSpace { needed: 7 }, Corrupt, Join(TAKEN) $(, $word)?]
+                .map(|error| $many { sent: 3, error });
+            let questions: &[fn(&$many) -> bool] = &[
+                $many::is_disconnected,
+                $many::is_too_large,
+                $many::is_no_space,
+                $many::is_corrupt,
+                $many::is_join,
+                $($many::$predicate,)?
+            ];
+            tells_apart(&errors, questions);
+            for many in errors {
+                assert_eq!(many.to_string(), format!("stopped after 3 messages: {}", many.error));
+                assert_eq!(many.source().unwrap().to_string(), many.error.to_string());
+            }
+        }};
     }
+    each!(SendManyError, SendError);
+    each!(TrySendManyError, TrySendError, Full is_full);
+    each!(SendManyTimeoutError, SendTimeoutError, Timeout is_timeout);
 }
 
 #[test]
@@ -234,6 +242,8 @@ fn errors_travel() {
     travels::<TrySendError>();
     travels::<SendTimeoutError>();
     travels::<SendManyError>();
+    travels::<TrySendManyError>();
+    travels::<SendManyTimeoutError>();
     travels::<RecvError>();
     travels::<TryRecvError>();
     travels::<RecvTimeoutError>();

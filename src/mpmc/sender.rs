@@ -12,7 +12,6 @@ use crate::ring::mpmc::Claim;
 use crate::slots::Place;
 use crate::sync::{Mutant, Notes, Private, mutant};
 use crate::wait::{self, Look};
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
@@ -86,53 +85,6 @@ impl<M: Message + ?Sized> Sender<M> {
     /// As for [`send_timeout`](Self::send_timeout).
     pub fn send_deadline(&self, message: &M, deadline: Instant) -> Result<(), SendTimeoutError> {
         Ok(self.put(message, Until::Deadline(deadline))?)
-    }
-
-    /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send); [`SendManyError::sent`] says how many messages were sent before.
-    pub fn send_many<I>(&self, messages: I) -> Result<usize, SendManyError>
-    where
-        I: IntoIterator,
-        I::Item: Borrow<M>,
-    {
-        let mut sent = 0;
-        for message in messages {
-            let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
-            self.put(message.borrow(), Until::Forever).map_err(fail)?;
-            sent += 1;
-        }
-        Ok(sent)
-    }
-
-    /// Sends `count` messages, each made in its slot: `fill` gets the number of the message among them, from 0 on, and what lies in
-    /// the slot, left over or zero. Blocks while the ring is full. If `fill` panics, the message that it was filling is not sent.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send_many`](Self::send_many).
-    ///
-    /// ```
-    /// # let (tx, rx) = ringmail::mpmc::channel::<[u64; 128]>(&ringmail::Options::new())?;
-    /// tx.fill_many(3, |number, row| row.fill(number as u64))?;
-    /// assert_eq!(*rx.recv()?, [0; 128]);
-    /// assert_eq!(*rx.recv()?, [1; 128]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn fill_many(&self, count: usize, mut fill: impl FnMut(usize, &mut M)) -> Result<(), SendManyError>
-    where
-        M: Sized,
-    {
-        for sent in 0..count {
-            let fail = |error| SendManyError { sent, error };
-            let mut loan = self.loan_uninit().map_err(fail)?;
-            fill(sent, &mut loan);
-            loan.commit().map_err(fail)?;
-        }
-        Ok(())
     }
 
     /// A free slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
@@ -294,7 +246,7 @@ impl<M: Message + ?Sized> Sender<M> {
     }
 
     #[inline(always)]
-    fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
+    pub(super) fn put(&self, message: &M, until: Until) -> Result<(), Stop> {
         if !self.end.core.shared().fits_in_slot(message) {
             return self.put_long(message, until);
         }

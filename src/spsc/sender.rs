@@ -9,7 +9,6 @@ use crate::message::{self, Message};
 use crate::ring::spsc::Producer;
 use crate::slots::{Place, Slots};
 use crate::sync::{Mutant, mutant};
-use std::borrow::Borrow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -91,119 +90,6 @@ impl<M: Message + ?Sized> Sender<M> {
     /// As for [`send_timeout`](Self::send_timeout).
     pub fn send_deadline(&mut self, message: &M, deadline: Instant) -> Result<(), SendTimeoutError> {
         Ok(self.put(message, Until::Deadline(deadline))?)
-    }
-
-    /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
-    ///
-    /// They are published a run at a time, with one store: when the free slots are filled, and at the end. So none can be
-    /// received before either; an iterator that yields slowly should be sent one by one. If it panics, what it yielded since
-    /// the last run was published is not sent.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send`](Self::send); [`SendManyError::sent`] says how many messages were sent before.
-    #[inline]
-    pub fn send_many<I>(&mut self, messages: I) -> Result<usize, SendManyError>
-    where
-        I: IntoIterator,
-        I::Item: Borrow<M>,
-    {
-        let mut messages = messages.into_iter();
-        let mut sent = 0;
-        while let Some(first) = messages.next() {
-            let fail = |sent| move |stop: Stop| SendManyError { sent, error: stop.into() };
-            let more = messages.size_hint().0;
-            let room = self.room(more).map_err(fail(sent))?;
-            let run = room.min((more as u64).saturating_add(1)) as usize;
-            self.slots().foresee_run::<M>(self.producer.slot(0), run);
-            let (filled, long) = self.fill(first, &mut messages, room);
-            if filled > 0 {
-                self.publish(filled).map_err(fail(sent))?;
-                sent += filled as usize;
-            }
-            if let Some(long) = long {
-                self.put(long.borrow(), Until::Forever).map_err(fail(sent))?;
-                sent += 1;
-            }
-        }
-        Ok(sent)
-    }
-
-    /// Sends copies of all `messages`, in order, a run at a time. Blocks while the ring is full.
-    ///
-    /// As [`send_many`](Self::send_many), but copied in whole runs where the slots of the ring lie as densely as the slice:
-    /// the quickest way to send many small messages.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send_many`](Self::send_many).
-    #[inline]
-    pub fn send_slice(&mut self, messages: &[M]) -> Result<(), SendManyError>
-    where
-        M: Sized,
-    {
-        if self.slots().have_bodies_for::<M>() {
-            return self.send_many(messages).map(|_| ());
-        }
-        let mut sent = 0;
-        while sent < messages.len() {
-            let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
-            let (index, run) = self.straight_room(messages.len() - sent).map_err(fail)?;
-            let run = &messages[sent..][..run];
-            // SAFETY: the slots from `index` on are the sender's for so many messages, without the end of the lap between.
-            unsafe { self.slots().write_run(index, run) };
-            self.publish(run.len() as u64).map_err(fail)?;
-            sent += run.len();
-        }
-        Ok(())
-    }
-
-    /// Sends `count` messages, each made in its slot: `fill` gets the number of the message among them, from 0 on, and what lies in
-    /// the slot, left over or zero. Blocks while the ring is full.
-    ///
-    /// The quickest way to send many messages of hundreds of bytes: nothing is copied. They are published a run at a time, as those of
-    /// [`send_many`](Self::send_many) are: when the free slots are filled, and at the end. If `fill` panics, what it filled since the
-    /// last run was published is not sent.
-    ///
-    /// # Errors
-    ///
-    /// As for [`send_many`](Self::send_many).
-    ///
-    /// ```
-    /// # let (mut tx, mut rx) = ringmail::spsc::channel::<[u64; 128]>(&ringmail::Options::new())?;
-    /// tx.fill_many(3, |number, row| row.fill(number as u64))?;
-    /// assert_eq!(*rx.recv()?, [0; 128]);
-    /// assert_eq!(*rx.recv()?, [1; 128]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[inline]
-    pub fn fill_many(&mut self, count: usize, mut fill: impl FnMut(usize, &mut M)) -> Result<(), SendManyError>
-    where
-        M: Sized,
-    {
-        let mut sent = 0;
-        if self.slots().have_bodies_for::<M>() {
-            while sent < count {
-                let fail = |error| SendManyError { sent, error };
-                let mut loan = self.loan_uninit().map_err(fail)?;
-                fill(sent, &mut loan);
-                loan.commit().map_err(fail)?;
-                sent += 1;
-            }
-            return Ok(());
-        }
-        while sent < count {
-            let fail = |stop: Stop| SendManyError { sent, error: stop.into() };
-            let (index, run) = self.straight_room(count - sent).map_err(fail)?;
-            for ahead in 0..run {
-                let payload = self.slots().bare_payload::<M>(index + ahead).cast::<M>();
-                // SAFETY: the slot is the sender's, aligned for `M`, and any bytes are a value of it.
-                fill(sent + ahead, unsafe { &mut *payload });
-            }
-            self.publish(run as u64).map_err(fail)?;
-            sent += run;
-        }
-        Ok(())
     }
 
     /// The next slot, to be filled in place with a message of `len` trailing elements (bytes, for `[u8]`). Blocks while the
@@ -353,7 +239,7 @@ impl<M: Message + ?Sized> Sender<M> {
     }
 
     #[inline(always)]
-    fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
+    pub(super) fn put(&mut self, message: &M, until: Until) -> Result<(), Stop> {
         if !self.slots().fits_in_slot(message) {
             return self.put_long(message, until);
         }
@@ -384,7 +270,7 @@ impl<M: Message + ?Sized> Sender<M> {
 
     /// The next slot.
     #[inline(always)]
-    fn claim(&mut self, until: Until) -> Result<usize, Stop> {
+    pub(super) fn claim(&mut self, until: Until) -> Result<usize, Stop> {
         if self.pass.is_good()
             && let Some(index) = self.producer.claim()
         {
@@ -412,7 +298,7 @@ impl<M: Message + ?Sized> Sender<M> {
 
     /// Commits filled slots and wakes the receiver.
     #[inline]
-    fn publish(&mut self, count: u64) -> Result<(), Stop> {
+    pub(super) fn publish(&mut self, count: u64) -> Result<(), Stop> {
         // Whoever made the messages may have forked.
         if !self.pass.is_good() {
             return Err(Stop::Join(JoinError::Inherited));
@@ -431,59 +317,6 @@ impl<M: Message + ?Sized> Sender<M> {
         self.back.after_close(self.producer.tail())
     }
 
-    /// Free slots, at least one, for a message and `more` after it. Blocks while the ring is full.
-    #[inline]
-    fn room(&mut self, more: usize) -> Result<u64, Stop> {
-        self.claim(Until::Forever)?;
-        Ok(self.producer.room((more as u64).saturating_add(1)))
-    }
-
-    /// The next slot, and how many from there on are free and follow each other, up to `count`; at least one. Blocks while the ring is
-    /// full.
-    #[inline]
-    fn straight_room(&mut self, count: usize) -> Result<(usize, usize), Stop> {
-        let room = self.room(count - 1)?;
-        let index = self.producer.slot(0);
-        let to_lap = self.producer.ring().capacity() as usize - index;
-        let run = to_lap.min(count).min(room as usize);
-        self.slots().foresee_run::<M>(index, run);
-        Ok((index, run))
-    }
-
-    /// Fills up to `room` slots, from `first` on, up to a message that is too long for a slot: says how many, and which that is.
-    ///
-    /// (The first message is written before the loop and not by it, so that the compiler makes vectors of the rest.)
-    #[inline]
-    fn fill<T: Borrow<M>>(&self, first: T, rest: &mut impl Iterator<Item = T>, room: u64) -> (u64, Option<T>) {
-        let slots = *self.slots();
-        let write = |index, message: &M| {
-            // SAFETY: the slot is the sender's, within the room, and the length was checked.
-            unsafe { slots.write(index, slots.bare_payload::<M>(index), message) };
-        };
-        // Borrowed once each: what is borrowed a second time may be another.
-        let message = first.borrow();
-        if !slots.fits_in_slot(message) {
-            return (0, Some(first));
-        }
-        write(self.producer.slot(0), message);
-        let mut count = 1;
-        while count < room {
-            // Up to the end of the lap the slots follow each other.
-            let start = self.producer.slot(count);
-            let straight = (room - count).min(self.producer.ring().capacity() - start as u64);
-            for ahead in 0..straight {
-                let Some(next) = rest.next() else { return (count + ahead, None) };
-                let message = next.borrow();
-                if !slots.fits_in_slot(message) {
-                    return (count + ahead, Some(next));
-                }
-                write(start + ahead as usize, message);
-            }
-            count += straight;
-        }
-        (count, None)
-    }
-
     /// Sends what is too long for a slot, or for the ring.
     #[inline(never)]
     fn put_long(&mut self, message: &M, until: Until) -> Result<(), Stop> {
@@ -491,7 +324,7 @@ impl<M: Message + ?Sized> Sender<M> {
     }
 
     #[inline]
-    fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
+    pub(super) fn lend(&mut self, len: Option<usize>, until: Until) -> Result<Loan<'_, M>, Stop> {
         let len = len.unwrap_or(usize::MAX);
         let (start, place) = self.claim_place(len, until)?;
         let slot = self.slot(place);
