@@ -171,7 +171,7 @@ def test_quick_figures_do_not_get_into_docs() -> None:
 
 
 def test_three_regimes_as_the_rust_harness_has_them() -> None:
-    assert [regime.of(trip) for trip in (54.0, 84.0, 130.0, 310.0)] == ["sibling", "near", "near", "far"]
+    assert [regime.of(trip) for trip in (54.0, 84.0, 130.0, 210.0, 310.0)] == ["sibling", "near", "near", "far", "far"]
     rust = (BENCH.parents[2] / "benches/compare/src/regime.rs").read_text()
     assert f"SIBLING_NS: f64 = {regime.SIBLING_NS}" in rust and f"NEAR_NS: f64 = {regime.NEAR_NS}" in rust
 

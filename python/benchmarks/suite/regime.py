@@ -18,7 +18,7 @@ from typing import Self
 #: Below so many nanoseconds a round trip is one between hardware threads of a core.
 SIBLING_NS = 70.0
 #: Below so many it is near.
-NEAR_NS = 250.0
+NEAR_NS = 170.0
 BURSTS, TRIPS = 15, 300
 
 # Numbers of 64 bits in a page that two processes have: one in each of two cache lines.
