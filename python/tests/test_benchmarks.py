@@ -243,6 +243,9 @@ def test_missed_goals_come_first_and_losses_are_seen() -> None:
     both = outcome([Goal("ringmail", 1.0), Goal("ringmail", 5.0)], {"ringmail": [2.0], "other": [4.0]})
     lines = report.goals([both])
     assert "missed" in lines[2] and "reached" in lines[3]
+    assert "in few rounds" in lines[2]
+    enough = outcome([Goal("ringmail", 1.0)], {"ringmail": [2.0] * 5})
+    assert report.goals([enough])[2].endswith(", reached")
     found = summary.advantage(both, "near", "other", "copy")
     assert found is not None and found.median == 0.5
     fewer = outcome([], {"ringmail": [2.0], "other": [4.0]}, more=False)

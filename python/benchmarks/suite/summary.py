@@ -9,6 +9,10 @@ import statistics
 from .sampling import Goal, Outcome
 
 
+#: What was measured in fewer rounds is said to be.
+ENOUGH = 5
+
+
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """A median and its spread."""
@@ -84,6 +88,8 @@ class Verdict:
     def text(self, outcome: Outcome) -> str:
         """In words."""
         word = "reached" if self.reached else "**missed**"
+        if self.figure.count < ENOUGH:
+            word += " in few rounds"
         wish = "at least" if _more_is_better(outcome, self.goal) else "at most"
         got = f"{told(self.figure.median)} ({told(self.figure.least)} to {told(self.figure.greatest)}, n={self.figure.count})"
         where = "" if self.regime == "any" else f", {self.regime}"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from .. import payloads
 from ..crew import Gate, play
+from ..peers import ALIKE
 from ..peers.contract import Peer
 from ..sampling import Case, Contestant, Figures, Goal
 from . import Settings
@@ -15,9 +16,8 @@ from . import Settings
 
 def cases(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
     """One case."""
-    only = {"ringmail many", "ringmail loan", "ringmail get_into", "hand-written view", "Ray"}
     seconds = max(1.0, 2 * settings.seconds)
-    taking_part = [peer for peer in peers if peer.name not in only and "bytes" in peer.kinds]
+    taking_part = [peer for peer in peers if peer.name not in ALIKE and "bytes" in peer.kinds]
     yield Case(
         name="idle",
         title="A consumer that waits",

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import machine, payloads
 from ..crew import CONTEXT, SPAWN, Failure, Gate, becomes, finish, result, start
+from ..peers import ALIKE
 from ..peers.contract import Peer
 from ..sampling import Case, Contestant, Figures, Goal
 from . import Settings
@@ -36,8 +37,7 @@ SEVERAL = {
 
 def cases(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
     """One case."""
-    only = {"ringmail many", "ringmail loan", "ringmail get_into", "hand-written view", "Ray"}
-    taking_part = [peer for peer in peers if peer.name not in only and "bytes" in peer.kinds]
+    taking_part = [peer for peer in peers if peer.name not in ALIKE and "bytes" in peer.kinds]
     yield Case(
         name="kills",
         title="Killed processes",

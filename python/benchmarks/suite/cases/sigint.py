@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from .. import payloads
 from ..crew import CONTEXT, Failure, becomes, finish, start
+from ..peers import ALIKE
 from ..peers.contract import Peer
 from ..sampling import Case, Contestant, Figures, Goal
 from . import Settings
@@ -20,9 +21,7 @@ TIMES, PATIENCE = 4, 1.0
 
 def cases(peers: list[type[Peer]], settings: Settings) -> Iterator[Case]:
     """One case."""
-    # The others wait in the same calls as one of those that are left. Ray's consumer makes its own messages.
-    only = {"ringmail many", "ringmail loan", "ringmail get_into", "hand-written view", "Ray"}
-    taking_part = [peer for peer in peers if peer.name not in only and "bytes" in peer.kinds]
+    taking_part = [peer for peer in peers if peer.name not in ALIKE and "bytes" in peer.kinds]
     yield Case(
         name="sigint",
         title="Ctrl-C in a get that waits",

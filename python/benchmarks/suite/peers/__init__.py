@@ -20,6 +20,11 @@ ALL: list[type[Peer]] = [
 ]  # fmt: skip
 
 
+#: Whose consumers wait in the same calls as another one's, or, as Ray's, make the messages themselves: what is asked of a consumer that
+#: waits is not asked of them.
+ALIKE = frozenset(peer.name for peer in (Many, Lent, Into, BareView, Ray))
+
+
 def available(names: list[str]) -> list[type[Peer]]:
     """Those that are there, of these names, or all."""
     unknown = set(names) - {peer.name for peer in ALL}
