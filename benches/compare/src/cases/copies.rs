@@ -261,9 +261,11 @@ fn typed<M: Payload>() -> Vec<Contestant> {
     peers::between_threads::<M>(party, &mut enlist);
     enlist.1.in_place = true;
     Visitor::<M>::visit(&mut enlist, IN_PLACE, PROCESSES, spsc);
-    Visitor::<M>::visit(&mut enlist, "shaq in place", PROCESSES, move || shaq::Spsc::<M>::new(capacity, Wait::Spin));
+    Visitor::<M>::visit(&mut enlist, "shaq in place", PROCESSES, move || {
+        shaq::Spsc::<M, _>::in_place(capacity, Wait::Spin)
+    });
     Visitor::<M>::visit(&mut enlist, "rtrb in place", Mode::Threads, move || {
-        rtrb::Rtrb::<M>::new(capacity, Wait::Spin)
+        rtrb::Rtrb::<M, _>::in_place(capacity, Wait::Spin)
     });
     #[cfg(feature = "peers")]
     Visitor::<M>::visit(&mut enlist, "iceoryx2 in place", PROCESSES, move || {

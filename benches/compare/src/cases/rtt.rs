@@ -350,7 +350,7 @@ fn lengths<M: Payload>(name: &'static str, about: &'static str) -> Case {
     enlist.1.in_place = true;
     ringmail::<M, SPIN>(&mut enlist, ["ringmail spsc in place", "ringmail mpmc in place"], capacity);
     Visitor::<M>::visit(&mut enlist, "shaq in place", Mode::Processes, move || {
-        peers::shaq::Spsc::<M>::new(capacity, Wait::Spin)
+        peers::shaq::Spsc::<M, _>::in_place(capacity, Wait::Spin)
     });
     #[cfg(feature = "peers")]
     Visitor::<M>::visit(&mut enlist, "iceoryx2 in place", Mode::Processes, move || {

@@ -312,7 +312,7 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
     use Mode::{Processes, Threads};
     let (apart, in_place) = (Making::Apart, Making::InPlace);
     let ring = || ours::Spsc::<M, SPIN>::new(&ours::slots(CAPACITY));
-    let shaq = || peers::shaq::Spsc::<M>::new(CAPACITY, Wait::Spin);
+    let shaq = || peers::shaq::Spsc::<M, _>::in_place(CAPACITY, Wait::Spin);
     let array = || threads::Array::<M>::new(CAPACITY, Wait::Yield);
     let rtrb = |wait| move || rtrb::Rtrb::<M>::new(CAPACITY, wait);
     let mut others = Enlist(Vec::new(), Batches::<1>);
@@ -327,7 +327,7 @@ fn single<M: Payload>(name: &'static str, about: &'static str, goal: f64) -> Cas
         ringmail::<M, Guarded, 1>("ringmail, recv and drop", Threads),
         ringmail::<M, Blocking, 1>("ringmail, two processes", Processes),
         through::<M, _, 1>("ringmail in place", Threads, in_place, ring),
-        through::<M, _, 1>("rtrb in place", Threads, in_place, rtrb(Wait::Spin)),
+        through::<M, _, 1>("rtrb in place", Threads, in_place, || rtrb::Rtrb::<M, _>::in_place(CAPACITY, Wait::Spin)),
         through::<M, _, 1>("rtrb, yielding", Threads, apart, rtrb(Wait::Yield)),
         through::<M, _, 1>("ringmail in place", Processes, in_place, ring),
         through::<M, _, 1>("shaq in place", Processes, in_place, shaq),

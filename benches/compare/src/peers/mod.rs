@@ -130,7 +130,7 @@ pub fn between_threads<M: Payload>(shape: Party, visitor: &mut impl Visitor<M>) 
     use Mode::Threads;
     let Party { capacity, exclusive, wait, .. } = shape;
     if exclusive {
-        visitor.visit("rtrb", Threads, move || rtrb::Rtrb::<M>::new(capacity, wait));
+        visitor.visit("rtrb", Threads, move || rtrb::Rtrb::<M, _>::in_place(capacity, wait));
         if const { size_of::<M>() <= disruptor::LONGEST } {
             visitor.visit("disruptor", Threads, move || disruptor::Single::<M>::new(capacity));
         }

@@ -1,6 +1,8 @@
 //! shaq: queues in a shared file, one to one and many to many.
 //!
-//! A long message is written and read in its slot, a short one by value; runs are made in one batch. It has no blocking send.
+//! A long message is written and read in its slot, a short one by value; runs are made in one batch. It has no blocking send. A receiver that is to
+//! read *in place* takes none out that is longer than a cache line: messages of 512 B, of which both ends are looked at, then come half as
+//! quickly again or more, while those of 1 KiB that are read to the end do better by value.
 //!
 //! Many to many, whoever has reserved a place publishes it only after all before it, and spins for those without giving way. Where workers
 //! outnumber cores, one that is preempted in between keeps the others spinning for as long as they may run, one after the other: a sample then
@@ -19,6 +21,8 @@ use std::time::Duration;
 
 /// Longer messages are not passed by value.
 const LONGEST_VALUE: usize = 1024;
+/// And longer ones not to receivers in place.
+const LONGEST_TAKEN: usize = 64;
 /// Longer than any wait here.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -28,10 +32,10 @@ fn words<M: Payload>(slot: &mut MaybeUninit<M>) -> &mut M {
     unsafe { slot.assume_init_mut() }
 }
 
-/// One sender, one receiver at a time.
-pub struct Spsc<M>(Arc<File>, Wait, PhantomData<fn(M)>);
+/// One sender, one receiver at a time. `IN_PLACE`: that reads messages where they lie.
+pub struct Spsc<M, const IN_PLACE: bool = false>(Arc<File>, Wait, PhantomData<fn(M)>);
 
-impl<M> Clone for Spsc<M> {
+impl<M, const IN_PLACE: bool> Clone for Spsc<M, IN_PLACE> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0), self.1, PhantomData)
     }
@@ -39,17 +43,27 @@ impl<M> Clone for Spsc<M> {
 
 impl<M: Payload> Spsc<M> {
     pub fn new(capacity: usize, wait: Wait) -> Self {
-        let size = spsc::minimum_file_size::<M>(capacity);
-        let file = memory_file(size);
-        // SAFETY: the file is new, and nobody else initialises it.
-        drop(unsafe { spsc::Producer::<M>::create(&file, size) }.expect("shaq"));
-        Self(Arc::new(file), wait, PhantomData)
+        Self(file_of::<M>(capacity), wait, PhantomData)
     }
 }
 
-impl<M: Payload> Queue<M> for Spsc<M> {
+impl<M: Payload> Spsc<M, true> {
+    pub fn in_place(capacity: usize, wait: Wait) -> Self {
+        Self(file_of::<M>(capacity), wait, PhantomData)
+    }
+}
+
+fn file_of<M: Payload>(capacity: usize) -> Arc<File> {
+    let size = spsc::minimum_file_size::<M>(capacity);
+    let file = memory_file(size);
+    // SAFETY: the file is new, and nobody else initialises it.
+    drop(unsafe { spsc::Producer::<M>::create(&file, size) }.expect("shaq"));
+    Arc::new(file)
+}
+
+impl<M: Payload, const IN_PLACE: bool> Queue<M> for Spsc<M, IN_PLACE> {
     type Tx = SpscTx<M>;
-    type Rx = SpscRx<M>;
+    type Rx = SpscRx<M, IN_PLACE>;
 
     fn sender(&self) -> Self::Tx {
         // SAFETY: the only producer that is alive, and the file was initialised for these messages.
@@ -63,7 +77,7 @@ impl<M: Payload> Queue<M> for Spsc<M> {
 }
 
 pub struct SpscTx<M>(spsc::Producer<M>, Wait);
-pub struct SpscRx<M>(spsc::Consumer<M>, Wait);
+pub struct SpscRx<M, const IN_PLACE: bool>(spsc::Consumer<M>, Wait);
 
 impl<M: Payload> Tx<M> for SpscTx<M> {
     #[inline]
@@ -107,10 +121,10 @@ impl<M: Payload> Tx<M> for SpscTx<M> {
     }
 }
 
-impl<M: Payload> Rx<M> for SpscRx<M> {
+impl<M: Payload, const IN_PLACE: bool> Rx<M> for SpscRx<M, IN_PLACE> {
     #[inline]
     fn receive<T>(&mut self, read: impl FnOnce(&M) -> T) -> T {
-        if size_of::<M>() <= LONGEST_VALUE {
+        if const { size_of::<M>() <= if IN_PLACE { LONGEST_TAKEN } else { LONGEST_VALUE } } {
             return match self.1 {
                 Wait::Block => read(&self.0.read_timeout(LONG).expect("read_timeout")),
                 wait => read(&wait.until(|| self.0.try_read())),
