@@ -306,6 +306,11 @@ pub fn ran_out_of_time() -> bool {
     RAN_OUT.load(Relaxed) == 1
 }
 
+/// Says it of workers that were no crew of [`run`]'s.
+pub fn gave_up(out_of_time: bool) {
+    RAN_OUT.store(out_of_time.into(), Relaxed);
+}
+
 static RAN_OUT: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the crew at work are threads.

@@ -7,7 +7,7 @@
 
 use super::{Case, Contestant, Direction, Enlist, Goal, Measure, Outcome, Size};
 use crate::bare::Shared;
-use crate::crew::{Cores, Mode, bury, fork, kill, now_ns};
+use crate::crew::{Cores, Mode, bury, fork, gave_up, kill, now_ns};
 use crate::payload::Payload;
 use crate::peers::ours::BLOCK;
 use crate::peers::{Visitor, ours, shaq, system};
@@ -109,6 +109,7 @@ fn try_once<M: Payload, Q: Queue<M>>(
     crew.0.extend((0..senders).map(|place| send(2 * place, true)));
     crew.0.extend((0..receivers).map(|place| receive(2 * place + 1, true)));
     if !wait_for(&moved, ENOUGH, Duration::from_secs(3)) {
+        gave_up(!crew.0.iter().any(|&child| has_ended(child)));
         return None;
     }
     // Any moment is as good: some microseconds more each time.
