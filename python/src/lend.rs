@@ -86,11 +86,18 @@ impl<'py> Frame<'py> {
     fn of(shape: &Bound<'py, PyAny>, dtype: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = shape.py();
         numpy::import(py)?;
-        let shape: Vec<usize> = match shape.extract::<usize>() {
+        let mut shape: Vec<usize> = match shape.extract::<usize>() {
             Ok(len) => vec![len],
             Err(_) => shape.extract()?,
         };
-        let dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
+        let mut dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
+        let subdtype = dtype.getattr("subdtype")?;
+        if !subdtype.is_none() {
+            // As NumPy does it: elements that are arrays are more dimensions.
+            let (base, more): (Bound<'_, PyAny>, Vec<usize>) = subdtype.extract()?;
+            shape.extend(more);
+            dtype = base;
+        }
         let written = numpy::write_dtype(py, dtype.as_ptr().cast())?;
         let refused = || PyValueError::new_err(format!("no array of dtype {dtype} can lie in shared memory"));
         let written = written.ok_or_else(refused)?;

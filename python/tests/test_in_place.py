@@ -106,6 +106,15 @@ def test_the_slot_is_not_used_again_while_it_is_seen(name: str, length: int) -> 
     assert receiver.get()[0] == 2
 
 
+def test_elements_that_are_arrays_are_more_dimensions_of_a_loan() -> None:
+    sender, receiver = ringmail.pair(1)
+    with sender.loan(2, np.dtype(("f4", (3, 1)))) as array:
+        assert array.shape == np.zeros(2, np.dtype(("f4", (3, 1)))).shape == (2, 3, 1)
+        array[:] = np.arange(6).reshape(2, 3, 1)
+    got = receiver.get_nowait()
+    assert got.shape == (2, 3, 1) and got.dtype == "f4" and got.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_memoryview_in_a_message_is_a_view() -> None:
     sender, receiver = ringmail.pair(1)
     sender.put([memoryview(np.arange(5000.0).reshape(50, 100))])
