@@ -163,7 +163,7 @@ mod wait;
 pub use self::sync::{Mutant, torture};
 #[cfg(not(loom))]
 #[doc(hidden)]
-pub use self::wait::set_nap;
+pub use self::wait::{heed_signals, set_nap};
 #[cfg(not(loom))]
 pub use self::{
     error::{

@@ -61,12 +61,23 @@ pub fn set_nap(time: Duration) {
     NAP_MS.set((time.as_millis() as u64).max(1));
 }
 
+/// Has a signal that comes while this thread sleeps end its wait, if that has a timeout, which then comes early; or not, as is usual. (Not
+/// for use: a signal that comes just before the sleep does not. The Python package runs its signal handlers between waits.)
+#[cfg(not(loom))]
+pub fn heed_signals(yes: bool) {
+    crate::os::futex::heed_signals(yes);
+}
+
 /// What putting a thread to sleep takes from the system.
 pub trait Sleep {
     /// Makes every running thread of every participant pass a full fence, this one included.
     fn barrier(&self);
     /// Sleeps while `word` is `expected`, until woken or for at most `timeout`. May return early for no reason.
     fn sleep(&self, word: &AtomicU32, expected: u32, timeout: Duration);
+    /// Whether this thread's last sleep ended in a way that ends the wait.
+    fn was_interrupted(&self) -> bool {
+        false
+    }
     /// Wakes everybody asleep on `word`.
     fn wake_all(&self, word: &AtomicU32);
 }
@@ -90,6 +101,10 @@ impl Sleep for System {
 
     fn sleep(&self, word: &AtomicU32, expected: u32, timeout: Duration) {
         crate::os::futex::sleep(word, expected, timeout);
+    }
+
+    fn was_interrupted(&self) -> bool {
+        crate::os::futex::was_interrupted()
     }
 
     fn wake_all(&self, word: &AtomicU32) {
@@ -422,6 +437,9 @@ impl<'a, S: Sleep> Wait<'a, S> {
                     return None;
                 }
                 self.system.sleep(self.word, expected, left.min(nap));
+                if self.deadline.is_some() && self.system.was_interrupted() {
+                    self.deadline = Some(since);
+                }
                 self.stage = Stage::Woken { since, expected, slept };
                 return Some(Look::Glance);
             }

@@ -247,6 +247,22 @@ both! {
     }
 
     #[test]
+    fn a_signal_that_is_heeded_ends_a_wait() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let _watchdog = watchdog("a wait that a signal is to end");
+        let (_tx, mut rx) = flavour::channel::<u64>(&SLEEPY.capacity(1)).unwrap();
+        let (mut full, _receiver) = flavour::channel::<u64>(&SLEEPY.capacity(1)).unwrap();
+        full.send(&1).unwrap();
+        ringmail::heed_signals(true);
+        amid_signals(3, || {
+            assert!(rx.recv_timeout(HOUR).unwrap_err().is_timeout());
+            assert!(full.send_timeout(&2, HOUR).unwrap_err().is_timeout());
+            assert!(full.wait_acked(Some(HOUR)).unwrap_err().is_timeout());
+        });
+        ringmail::heed_signals(false);
+    }
+
+    #[test]
     fn signals_do_not_break_a_wait() {
         const COUNT: u64 = 2000;
         let _watchdog = watchdog("a wait amid signals");

@@ -4,8 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::time::{Duration, Instant};
 
-/// The longest wait without a look at signals, where there may be some.
-pub const SLICE: Duration = Duration::from_millis(50);
+/// The longest wait without a look at signals, where there may be some. They end a sleep; but one that comes in the microseconds before it
+/// does not.
+pub const SLICE: Duration = Duration::from_millis(250);
 
 /// The longest wait where there is nothing to look at. Not for ever, in case an interpreter that some other program embeds takes signals
 /// in a thread that is not that program's first.

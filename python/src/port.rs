@@ -9,8 +9,9 @@
 //! Every call tries once. If that misses, it looks a few times more within a microsecond: a peer that answers from another core
 //! takes no longer. Then it lets the interpreter go, and gives way once: a peer that was just woken often waits for this very core,
 //! because that is where systems put it, and what the call spins there first comes on top of either side's way. After that it waits
-//! in slices of [`SLICE`], each of which spins and sleeps as the library does; after each it looks at signals, which is how Ctrl-C
-//! gets through, and at who has died. Signals are for the main thread alone: in others a slice is as long as the dead may wait.
+//! in slices, each of which spins and sleeps as the library does; after each it looks at signals, which is how Ctrl-C gets through, and
+//! at who has died. Signals are for the main thread alone, and end its slice where they find it asleep. So a slice is as long as the dead may
+//! wait, in the main thread [`SLICE`] at most: a signal may come just before it falls asleep.
 //!
 //! # Who is told of a death
 //!
@@ -184,7 +185,6 @@ impl Port {
         attempt: impl Fn(Wait) -> Result<T, Stop> + Sync,
     ) -> PyResult<T> {
         let began = Instant::now();
-        let longest = self.longest();
         let attempt = &attempt;
         if brief
             && !matches!(patience, Patience::None)
@@ -192,6 +192,9 @@ impl Port {
         {
             return done.map_err(|stop| stop.raise(py, way));
         }
+        let is_main = is_main();
+        let longest = self.longest(is_main);
+        ringmail::heed_signals(is_main);
         let mut has_yielded = false;
         loop {
             let Some(slice) = patience.slice(longest) else {
@@ -213,15 +216,17 @@ impl Port {
         }
     }
 
-    /// For how long a wait of this thread may go on without a look at signals and at who has died.
-    fn longest(&self) -> Duration {
-        if is_main() {
-            SLICE
-        } else if self.supervised {
-            ROUNDS
-        } else {
-            UNDISTURBED
+    /// For how long a wait may go on without a look at signals and at who has died.
+    fn longest(&self, is_main: bool) -> Duration {
+        match is_main {
+            true => SLICE.min(self.rounds()),
+            false => self.rounds(),
         }
+    }
+
+    /// How often somebody who waits looks round.
+    fn rounds(&self) -> Duration {
+        if self.supervised { ROUNDS } else { UNDISTURBED }
     }
 
     /// Now and then, [`mourn`](Self::mourn)s.

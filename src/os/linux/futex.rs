@@ -5,6 +5,7 @@ use rustix::io::Errno;
 use rustix::thread::futex;
 use rustix::time::Timespec;
 use smallvec::SmallVec;
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
@@ -29,12 +30,29 @@ pub fn barrier() {
     let _ = membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED);
 }
 
+thread_local! {
+    /// Whether signals are heeded in this thread, and whether one came in its last sleep.
+    static HEEDS_SIGNALS: Cell<bool> = const { Cell::new(false) };
+    static WAS_INTERRUPTED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has a signal whose handler ran in this thread's sleep end the wait, or go on to be of no consequence.
+pub fn heed_signals(yes: bool) {
+    HEEDS_SIGNALS.set(yes);
+}
+
+/// Whether this thread's last sleep ended by a signal that is heeded.
+pub fn was_interrupted() -> bool {
+    HEEDS_SIGNALS.get() && WAS_INTERRUPTED.get()
+}
+
 /// Sleeps while `word` is `expected`, until woken, interrupted by a signal, or for `timeout`.
 pub fn sleep(word: &AtomicU32, expected: u32, timeout: Duration) {
     point();
     let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
     // Without PRIVATE: sleeper and waker are different processes. Whatever the result, the caller looks again.
-    let _ = futex::wait(raw(word), futex::Flags::empty(), expected, Some(&timeout));
+    let slept = futex::wait(raw(word), futex::Flags::empty(), expected, Some(&timeout));
+    WAS_INTERRUPTED.set(slept == Err(Errno::INTR));
 }
 
 /// Words that a thread can sleep on at once.
