@@ -65,7 +65,7 @@ both! {
     fn short_and_long_messages_come_in_order_and_whole() {
         let ring = Ring::anonymous(&options(4, MIB)).unwrap();
         let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
-        let lengths = [0, 1, 960, 961, 4096, 4097, LONG, 3, 2 * MIB, 64 * MIB, 5];
+        let lengths = [0, 1, 1088, 1089, 4096, 4097, LONG, 3, 2 * MIB, 64 * MIB, 5];
         for lap in 0..3 {
             for (number, &len) in lengths.iter().enumerate() {
                 let sent = message(number + lap, len);

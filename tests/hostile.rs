@@ -34,7 +34,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 const LONG: usize = 5000;
 
 /// Longer than what lies with its slot.
-const INLINE: usize = 960;
+const INLINE: usize = 1088;
 
 type Long = [u8; LONG];
 

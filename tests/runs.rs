@@ -89,7 +89,7 @@ both! {
         let ring = Ring::anonymous(&options(6, MIB)).unwrap();
         let dense = ring.stats().committed;
         let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
-        let lengths: Vec<_> = lengths().chain([0, 960, 961, 20 * STRIDE]).collect();
+        let lengths: Vec<_> = lengths().chain([0, 1088, 1089, 20 * STRIDE]).collect();
         let sent = |number: usize| message(number, lengths[number % lengths.len()]);
         let (mut first, mut next) = (0, 0);
         // With one to six in the ring, of all lengths beside each other.
@@ -169,7 +169,7 @@ both! {
             let ring = Ring::anonymous(&options(3, retain)).unwrap();
             let dense = ring.stats().committed;
             let (mut tx, mut rx) = (ring.sender().unwrap(), ring.receiver().unwrap());
-            for len in lengths().filter(|&len| len <= LENT).chain([0, 1, 960, 961, 5000]) {
+            for len in lengths().filter(|&len| len <= LENT).chain([0, 1, 1088, 1089, 5000]) {
                 let mut loan = tx.loan(LENT).unwrap();
                 assert_eq!(ring.stats().in_use, dense + LENT as u64);
                 loan[..len].copy_from_slice(&message(7, len));

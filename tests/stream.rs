@@ -13,7 +13,7 @@ type Ring = spsc::Ring<[u8]>;
 /// Bytes that a full chunk of [`stream::options`] has for the stream.
 const CHUNK: usize = (128 << 10) - 1;
 /// The same of a chunk that lies with its slot.
-const SMALL: usize = 960 - 1;
+const SMALL: usize = 1088 - 1;
 
 /// Bytes of which no two places look alike for long.
 fn picture(len: usize) -> Vec<u8> {

@@ -90,7 +90,7 @@ class Ring:
             participants: how many processes may take part at once, up to 1000.
             redelivery: how many more times a message is delivered whose receiver died or rejected it, 0 to 14; for ever if None.
             keep_open: waits for a successor when nobody is left on the other side, instead of `Disconnected`.
-            retain_bytes: how much memory for messages beyond 960 bytes stays with the ring when it is empty; by default as much as
+            retain_bytes: how much memory for messages beyond 1088 bytes stays with the ring when it is empty; by default as much as
                 they took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB).
             spin: how many seconds a waiter spins at most before it sleeps; 50 us by default.
             mode: permission bits, 0o600 by default; reading and writing go together.

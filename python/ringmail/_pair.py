@@ -25,7 +25,7 @@ def pair(
         capacity: how many messages that nobody has acknowledged there may be, exactly: 1 and up.
         max_message_bytes: the longest message in bytes, as for `Queue`.
         participants: how many processes may take part at once.
-        retain_bytes: how much memory for messages beyond 960 bytes stays with the ring when it is empty.
+        retain_bytes: how much memory for messages beyond 1088 bytes stays with the ring when it is empty.
         allow_pickle: whether the receiver reads what only Python understands.
 
     Raises:

@@ -26,7 +26,7 @@ class Queue(QueueCore[_T]):
         max_message_bytes: the longest message in bytes, 16 GiB by default, which is the most. It costs address space and no memory:
             at most about 1 TiB of the 128 that a process has, and less where ``maxsize`` times as much is less.
         participants: how many processes may put or get at once.
-        retain_bytes: how much memory for messages beyond 960 bytes stays with the queue when it is empty; by default as much as they
+        retain_bytes: how much memory for messages beyond 1088 bytes stays with the queue when it is empty; by default as much as they
             took at once, up to an eighth of the machine's memory (256 MiB to 4 GiB).
         allow_pickle: whether ``get`` reads what only Python understands. Without, such a message is an error when it is
             received: for producers that are not trusted to run code here.

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
 use std::sync::Arc;
 
-/// Slots of a queue without a `maxsize`: 4 MiB of memory.
+/// Slots of a queue without a `maxsize`: 4.5 MiB of memory.
 const UNBOUNDED: usize = 4096;
 
 #[doc = doc!("QueueCore")]

@@ -10,8 +10,8 @@ What is better here:
 - The memory of a big queue is taken when it is needed.
 
 What differs is how much fits. The original has ``max_size_bytes`` of memory and takes as many messages as their pickles and 8 bytes each fit
-into it. A ring has slots: one for every 256 bytes of ``max_size_bytes``, 64 at least and 32768 at most, and ``maxsize`` at most. A slot takes 1 KiB from the start, so a queue of the default
-1,000,000 bytes has 3906 messages and takes 4 MB; what is longer than 960 bytes gets memory when it is put, whatever ``max_size_bytes`` says.
+into it. A ring has slots: one for every 256 bytes of ``max_size_bytes``, 64 at least and 32768 at most, and ``maxsize`` at most. A slot takes 1152 bytes from the start, so a queue of the default
+1,000,000 bytes has 3906 messages and takes 4.5 MB; what is longer than 1088 bytes gets memory when it is put, whatever ``max_size_bytes`` says.
 """
 
 from __future__ import annotations
