@@ -4,6 +4,7 @@
 //! of objects until all are there: so nobody, not even the garbage collector, meets a container that is half filled. Only
 //! in messages with references are lists, dicts and sets made when they begin, empty, for others to refer to.
 
+use crate::copy::copy;
 use crate::held::{Held, Memory, View};
 use crate::numpy::{self, Place};
 use crate::port::LARGE;
@@ -448,12 +449,12 @@ unsafe impl Send for To {}
 /// There is room for as many bytes at `to`, which nobody else reads or writes meanwhile.
 unsafe fn copy_out(py: Python<'_>, from: &[u8], to: *mut u8) {
     let to = To(to);
-    let copy = move || {
+    let work = move || {
         let to = to;
         // SAFETY: by contract.
-        unsafe { std::ptr::copy_nonoverlapping(from.as_ptr(), to.0, from.len()) }
+        unsafe { copy(from.as_ptr(), to.0, from.len()) }
     };
-    if from.len() > LARGE { py.detach(copy) } else { copy() }
+    if from.len() > LARGE { py.detach(work) } else { work() }
 }
 
 /// What a module has under a dotted name.

@@ -37,37 +37,48 @@ fn send(
     if let Some(bytes) = layout.as_bytes() {
         return send_bytes(py, port, sender, bytes, patience);
     }
-    let len = layout.len();
-    let fill = |mut loan: mpmc::Loan<'_, [u8]>| -> Result<(), Stop> {
-        layout.write_into(&mut loan, |number, place| fills[number].copy_to(place));
+    let write = |place: &mut [u8]| layout.write_into(place, |number, place| fills[number].copy_to(place));
+    send_by(py, port, sender, layout.len(), patience, &write)
+}
+
+/// Sends what `write` writes into a slot of `len` bytes.
+fn send_by(
+    py: Python<'_>,
+    port: &Port,
+    sender: &Sender,
+    len: usize,
+    patience: Patience,
+    write: &(impl Fn(&mut [u8]) + Sync),
+) -> PyResult<()> {
+    let attempt = |wait| -> Result<(), Stop> {
+        let mut loan = match wait {
+            Wait::No => sender.try_loan(len)?,
+            Wait::For(slice) => sender.loan_timeout(len, slice)?,
+        };
+        write(&mut loan);
         Ok(loan.commit()?)
     };
-    let first = || fill(sender.try_loan(len)?);
-    let done = if len > LARGE { py.detach(first) } else { first() };
+    let done = if len > LARGE { py.detach(|| attempt(Wait::No)) } else { attempt(Wait::No) };
     match done {
-        Err(Stop::NotNow) => {
-            let again = |wait| match wait {
-                Wait::No => fill(sender.try_loan(len)?),
-                Wait::For(slice) => fill(sender.loan_timeout(len, slice)?),
-            };
-            port.persist(py, Way::Out, patience, len <= LARGE, again)
-        }
+        Err(Stop::NotNow) => port.persist(py, Way::Out, patience, len <= LARGE, attempt),
         done => done.map_err(|stop| stop.raise(py, Way::Out)),
     }
 }
 
 #[inline]
 fn send_bytes(py: Python<'_>, port: &Port, sender: &Sender, bytes: &[u8], patience: Patience) -> PyResult<()> {
-    let first = || Ok(sender.try_send(bytes)?);
-    let done: Result<(), Stop> = if bytes.len() > LARGE { py.detach(first) } else { first() };
-    match done {
+    if bytes.len() > LARGE {
+        let fill = Fill::straight(bytes);
+        return send_by(py, port, sender, bytes.len(), patience, &|place| fill.copy_to(place));
+    }
+    match sender.try_send(bytes).map_err(Stop::from) {
         Ok(()) => Ok(()),
         Err(Stop::NotNow) => {
             let again = |wait| match wait {
                 Wait::No => Ok(sender.try_send(bytes)?),
                 Wait::For(slice) => Ok(sender.send_timeout(bytes, slice)?),
             };
-            port.persist(py, Way::Out, patience, bytes.len() <= LARGE, again)
+            port.persist(py, Way::Out, patience, true, again)
         }
         Err(stop) => Err(stop.raise(py, Way::Out)),
     }

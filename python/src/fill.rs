@@ -1,5 +1,6 @@
 //! What is copied into a payload: memory of another object, straight or element by element.
 
+use crate::copy::copy;
 use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -60,7 +61,7 @@ impl Fill {
             Self::Straight { start, len } => {
                 assert_eq!(*len, place.len());
                 // SAFETY: kept by the parcel, and as long; the place is in a ring's memory, or a fresh object's.
-                unsafe { std::ptr::copy_nonoverlapping(*start, place.as_mut_ptr(), *len) };
+                unsafe { copy(*start, place.as_mut_ptr(), *len) };
             }
             Self::Strided { start, shape, strides, item } => {
                 let needed = shape.iter().product::<usize>() * item;

@@ -8,11 +8,13 @@
 //! | `port.rs`, `patience.rs` | joining, waiting, signals, and who is told of a death |
 //! | `encode.rs`, `fill.rs` | values into slots, one copy |
 //! | `decode.rs`, `held.rs`, `warm.rs` | slots into values: views, or copies into warm memory |
+//! | `copy.rs` | a copy of any length |
 //! | `numpy.rs` | arrays and dtypes, as NumPy has them in memory |
 //! | `errors.rs` | every exception |
 
 include!(concat!(env!("OUT_DIR"), "/doc.rs"));
 
+mod copy;
 mod decode;
 mod encode;
 mod ends;
