@@ -9,6 +9,7 @@ use crate::message::Message;
 use crate::numpy;
 use crate::patience::Patience;
 use crate::port::{LARGE, Port, Receiver, Sender, Wait};
+use crate::warm;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
@@ -163,7 +164,9 @@ pub fn gather<'py>(
 ) -> PyResult<Bound<'py, PyList>> {
     let values = PyList::empty(py);
     let mut message = first;
+    let mut bytes = 0;
     loop {
+        bytes += message.len();
         match decode::decode(py, &message, Wish { allow_pickle, held: None }) {
             Ok(value) => values.append(value)?,
             Err(error) => {
@@ -174,14 +177,18 @@ pub fn gather<'py>(
         }
         drop(message);
         if values.len() == max {
-            return Ok(values);
+            break;
         }
         match receiver.try_recv() {
             Ok(next) => message = next,
             // Told to whoever asks next.
-            Err(_) => return Ok(values),
+            Err(_) => break,
         }
     }
+    if bytes >= warm::BATCH {
+        warm::teach_allocator();
+    }
+    Ok(values)
 }
 
 /// Receives an array into one that is there; what does not fit is given back.
