@@ -1,12 +1,12 @@
 """Ringmail beside what else there is in Python: one command, which writes a CSV, a Markdown table and plots.
 
-    python benchmarks/bench.py --minutes 20        # everything, in short samples: 5 rounds where they fit, more if time is left
+    python benchmarks/bench.py --minutes 45        # everything, in short samples: 5 rounds where they fit, more if time is left
     python benchmarks/bench.py                     # everything, 5 rounds of samples of half a second: takes some hours
     python benchmarks/bench.py --quick             # a little of everything in some minutes; no figures to believe
     python benchmarks/bench.py sizes frames        # some of the cases
     python benchmarks/bench.py sizes --peers ringmail,mp.Queue --sizes 10,1e8 --capacity 5
     python benchmarks/bench.py peers               # which peers are there, and which are not and why
-    python benchmarks/bench.py --minutes 20 --out docs    # for docs/python of this repository, to be committed
+    python benchmarks/bench.py --minutes 45 --out docs    # for docs/python of this repository, to be committed
 
 See ``suite/__init__.py`` for how it measures.
 """

@@ -260,6 +260,32 @@ def test_who_is_slow_has_fewer_turns() -> None:
     assert turns.affordable([1.0, 2.0, 10.0], 9.0, 10) == 0.0
 
 
+def test_who_is_slow_is_left_out_where_messages_are_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+
+    def contestant(name: str, seconds: float) -> Contestant:
+        def sample() -> Figures:
+            now[0] += seconds
+            return {"value": 1.0}
+
+        return Contestant(name, "copy", lambda: sample)
+
+    def column(table: str, heading: str) -> sampling.Measurement:
+        contestants = [contestant("ringmail", 1.0), contestant("slow", turns.SLOW + 1)]
+        made = Case(f"{table} {heading}", heading, "", True, contestants, timed=False, table=table, heading=heading)
+        return sampling.Measurement(made, 0.04, None, print)  # type: ignore[arg-type]
+
+    columns = [column("one", "100 MB"), column("one", "1 GB"), column("one", "10 GB"), column("other", "1 GB")]
+    turns.spread(columns, 100.0, 2, lambda each: None)
+    reasons = {"slow": "a sample of 100 MB takes 2.0 s"}
+    assert [each.outcome.left_out for each in columns] == [{}, reasons, reasons, {}]
+    names = [{sample.contestant for sample in each.outcome.samples} for each in columns]
+    assert names == [{"ringmail", "slow"}, {"ringmail"}, {"ringmail"}, {"ringmail", "slow"}]
+    text = "\n".join(report._sizes([each.outcome for each in columns[:3]]))
+    assert "| left out | left out |" in text and "- 1 GB, slow: left out, as a sample of 100 MB takes 2.0 s" in text
+
+
 def test_lengthy_cases_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])

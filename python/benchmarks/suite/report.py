@@ -119,7 +119,7 @@ def _cell(outcome: Outcome, regime: str, name: str) -> str:
     figures = summary.figures(outcome, regime, name)
     if figures:
         return _spread(figures)
-    return "failed" if name in outcome.failures else "-"
+    return "failed" if name in outcome.failures else "left out" if name in outcome.left_out else "-"
 
 
 def _case(outcome: Outcome) -> list[str]:
@@ -180,6 +180,7 @@ def _failures(outcomes: list[Outcome]) -> list[str]:
         if outcome.samples and not summary.regimes(outcome):
             text.append(f"- {outcome.case.title}: no sample counts, the machine was too busy")
         text += [f"- {outcome.case.title}, {name}: {reason}" for name, reason in outcome.failures.items()]
+        text += [f"- {outcome.case.title}, {name}: left out, as {reason}" for name, reason in outcome.left_out.items()]
     return [*text, ""] if text else []
 
 

@@ -91,6 +91,8 @@ class Outcome:
     samples: list[Sample]
     #: Contestants that were not measured to the end, and why.
     failures: dict[str, str]
+    #: Contestants that were not measured at all because there was not the time, and why.
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Measurement:
@@ -102,11 +104,20 @@ class Measurement:
         self.rounds = 0
         #: Seconds that a turn of each took, the last time.
         self.took: dict[str, float] = {}
+        #: Seconds that a single sample of each took.
+        self.each: dict[str, float] = {}
         self._samplers: dict[str, Callable[[], Figures]] = {}
+
+    def leave_out(self, reasons: dict[str, str]) -> None:
+        """Has those of these names not measured; before they are prepared."""
+        names = [contestant.name for contestant in self.case.contestants if contestant.name in reasons]
+        self.outcome.left_out.update({name: reasons[name] for name in names})
 
     def prepare(self) -> None:
         """Has all contestants checked."""
         for contestant in self.case.contestants:
+            if contestant.name in self.outcome.left_out:
+                continue
             try:
                 self._samplers[contestant.name] = contestant.prepare()
             except Exception as failure:
@@ -116,16 +127,18 @@ class Measurement:
     def round(self, names: Iterable[str] | None = None) -> None:
         """A turn for each contestant that has not failed, or for these of them."""
         for name in [name for name in self._samplers if names is None or name in names]:
-            start = time.monotonic()
+            start, tries = time.monotonic(), 0
             try:
                 for sample in _tries(self.case, name, self.rounds, self._samplers[name], self.busy, self.probe):
                     self.outcome.samples.append(sample)
+                    tries += 1
             except Exception as failure:
                 self._fail(name, failure)
                 del self._samplers[name]
                 self.took.pop(name, None)
             else:
                 self.took[name] = time.monotonic() - start
+                self.each[name] = self.took[name] / tries
             crew.clean()
         self.rounds += 1
 

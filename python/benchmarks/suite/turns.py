@@ -3,8 +3,8 @@
 Where time is no matter, one case is measured after the other. Where there is so much of it and no more, every case is prepared and has a
 first round, which tells what a turn of each contestant takes. Then all cases have their second round, then their third: what a machine
 does for some minutes falls on all of them alike. Contestants whose turns take so long that not everybody could have as many as wanted
-have fewer, those with the longest turns first: 1 GB by pickles is slow whether it was measured twice or five times. What time is left
-is spent on further rounds. Lengthy cases come when all others have had theirs, if there is as much time as they say they take.
+have fewer, those with the longest turns first: 1 GB by pickles is slow whether it was measured twice or five times. And whom a sample took
+long of messages a tenth as long is left out, and said to be. What time is left is spent on further rounds. Lengthy cases come when all others have had theirs, if there is as much time as they say they take.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import time
 from collections.abc import Callable, Iterable
 
 from .sampling import Case, Measurement
+
+#: Seconds of a sample from which on a contestant does not take part in the next columns of a table, where messages are longer.
+SLOW = 1.0
 
 
 def one_by_one(
@@ -31,12 +34,18 @@ def spread(
 ) -> None:
     """Measures until that time, about; ``after`` hears of each round."""
     made, lengthy = [], []
+    slow: dict[str, dict[str, str]] = {}
     for measurement in measurements:
         if measurement.case.lengthy:
             lengthy.append(measurement)
             continue
+        case = measurement.case
+        measurement.leave_out(slow.get(case.table, {}))
         measurement.prepare()
         measurement.round()
+        if case.table:
+            reasons = {name: f"a sample of {case.heading} takes {each:.1f} s" for name, each in measurement.each.items() if each > SLOW}
+            slow.setdefault(case.table, {}).update(reasons)
         made.append(measurement)
         after(measurement)
     for place in range(1, wanted):
