@@ -251,7 +251,7 @@ const IN_PLACE: &str = "ringmail spsc in place";
 fn typed<M: Payload>() -> Vec<Contestant> {
     let mut enlist = Enlist(Vec::new(), Copying { in_place: false });
     let capacity = (ROUND / size_of::<M>()).clamp(2, 1024);
-    let party = Party::pair(capacity, Wait::Spin);
+    let party = Party::pair(capacity, Wait::Spin).looking();
     let spsc = move || ours::Spsc::<M, BLOCK>::new(&ours::slots(capacity));
     Visitor::<M>::visit(&mut enlist, "ringmail spsc", PROCESSES, spsc);
     Visitor::<M>::visit(&mut enlist, "ringmail mpmc", PROCESSES, move || {

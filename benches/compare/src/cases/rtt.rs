@@ -345,8 +345,8 @@ fn lengths<M: Payload>(name: &'static str, about: &'static str) -> Case {
     let pace = Pace::BackToBack;
     let mut enlist = Enlist(Vec::new(), Trips { pace, in_place: false });
     ringmail::<M, SPIN>(&mut enlist, ["ringmail spsc", "ringmail mpmc"], capacity);
-    peers::between_processes::<M>(Party::pair(capacity, Wait::Spin), &mut enlist);
-    peers::between_threads::<M>(Party::pair(capacity, Wait::Spin), &mut enlist);
+    peers::between_processes::<M>(Party::pair(capacity, Wait::Spin).looking(), &mut enlist);
+    peers::between_threads::<M>(Party::pair(capacity, Wait::Spin).looking(), &mut enlist);
     enlist.1.in_place = true;
     ringmail::<M, SPIN>(&mut enlist, ["ringmail spsc in place", "ringmail mpmc in place"], capacity);
     Visitor::<M>::visit(&mut enlist, "shaq in place", Mode::Processes, move || {

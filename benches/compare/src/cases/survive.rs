@@ -112,8 +112,9 @@ fn try_once<M: Payload, Q: Queue<M>>(
         gave_up(!crew.0.iter().any(|&child| has_ended(child)));
         return None;
     }
-    // Any moment is as good: some microseconds more each time.
-    std::thread::sleep(Duration::from_micros(500 + trial * 37 % 1_000));
+    // Any moment is as good: another each time, and in each round.
+    let moment = moved.load(Relaxed).wrapping_add(trial * 97) % 1_000;
+    std::thread::sleep(Duration::from_micros(500 + moment));
     let (place, left) = if victim == Victim::Sender { (0, senders - 1) } else { (senders, receivers - 1) };
     let killed = crew.0.remove(place);
     kill(killed);

@@ -68,18 +68,25 @@ pub struct Party {
     pub receivers: usize,
     /// Whether queues for one sender and one receiver may stand in.
     pub exclusive: bool,
+    /// Whether receivers only look at messages here and there, for which nobody needs a copy of his own.
+    pub looks: bool,
     pub wait: Wait,
 }
 
 impl Party {
     /// One sender and one receiver.
     pub fn pair(capacity: usize, wait: Wait) -> Self {
-        Self { capacity, senders: 1, receivers: 1, exclusive: true, wait }
+        Self { capacity, senders: 1, receivers: 1, exclusive: true, looks: false, wait }
+    }
+
+    /// The same, whose receiver only looks at messages here and there.
+    pub fn looking(self) -> Self {
+        Self { looks: true, ..self }
     }
 
     /// So many of each, through queues that any number can share.
     pub fn crowd(capacity: usize, (senders, receivers): (usize, usize), wait: Wait) -> Self {
-        Self { capacity, senders, receivers, exclusive: false, wait }
+        Self { capacity, senders, receivers, exclusive: false, looks: false, wait }
     }
 }
 
@@ -91,10 +98,14 @@ pub trait Visitor<M: Payload> {
 /// Shows a visitor every peer that can do this between processes.
 pub fn between_processes<M: Payload>(shape: Party, visitor: &mut impl Visitor<M>) {
     use Mode::Processes;
-    let Party { capacity, receivers, exclusive, wait, .. } = shape;
+    let Party { capacity, receivers, exclusive, looks, wait, .. } = shape;
     let bytes = size_of::<M>();
     if exclusive {
-        visitor.visit("shaq", Processes, move || shaq::Spsc::<M>::new(capacity, wait));
+        if looks {
+            visitor.visit("shaq", Processes, move || shaq::Spsc::<M, _>::in_place(capacity, wait));
+        } else {
+            visitor.visit("shaq", Processes, move || shaq::Spsc::<M>::new(capacity, wait));
+        }
         #[cfg(feature = "peers")]
         if bytes <= ringfire::LONGEST {
             visitor.visit("ringfire", Processes, move || ringfire::Ringfire::<M>::new(capacity, wait));
