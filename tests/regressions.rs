@@ -4,6 +4,7 @@ use ringmail::{JoinError, Options, Redelivery, SendError, mpmc, spsc};
 use std::borrow::Borrow;
 use std::cell::Cell;
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -249,5 +250,40 @@ fn a_run_that_forks_is_published_by_the_parent_alone() {
         unsafe { libc::_exit(i32::from(!is_refused)) }
     }
     assert_eq!(sent, Ok(3));
+    assert_eq!(rx.try_iter().map(|message| *message).collect::<Vec<_>>(), [0, 1, 2]);
+}
+
+/// A process that was forked by the filler of a run went on filling slots in which its parent had sent messages since.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a child that goes on in the middle of a call")]
+fn a_filler_that_forks_fills_nothing_more_in_the_child() {
+    let (mut tx, mut rx) = spsc::channel::<u64>(&Options::new().capacity(8)).unwrap();
+    let (mut published, mut publishing) = std::io::pipe().unwrap();
+    let mut child = None;
+    let sent = tx.fill_many(3, |number, message| {
+        if child == Some(0) {
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(2) }
+        }
+        *message = number as u64;
+        if number == 1 {
+            // SAFETY: the child sends, which takes no lock that another thread may hold, and ends.
+            child = Some(unsafe { libc::fork() });
+            if child == Some(0) {
+                published.read_exact(&mut [0]).unwrap();
+            }
+        }
+    });
+    if child == Some(0) {
+        let is_refused = sent.is_err_and(|error| error.error == SendError::Join(JoinError::Inherited));
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(i32::from(!is_refused)) }
+    }
+    assert_eq!(sent, Ok(()));
+    publishing.write_all(&[1]).unwrap();
+    let mut status = -1;
+    // SAFETY: it is this process's child.
+    unsafe { libc::waitpid(child.unwrap(), &raw mut status, 0) };
+    assert_eq!(status, 0, "the child was told that it may not, and filled nothing more");
     assert_eq!(rx.try_iter().map(|message| *message).collect::<Vec<_>>(), [0, 1, 2]);
 }

@@ -39,7 +39,8 @@ impl<M: Message + ?Sized> Sender<M> {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](SendTimeoutError::Timeout), and as for [`try_send_many`](Self::try_send_many).
+    /// [`Timeout`](SendTimeoutError::Timeout) if there was no room for all in time: the first [`sent`](SendManyTimeoutError::sent) were sent, and the
+    /// next was taken out of the iterator. Otherwise as for [`send_many`](Self::send_many).
     pub fn send_many_timeout<I>(&self, messages: I, timeout: Duration) -> Result<usize, SendManyTimeoutError>
     where
         I: IntoIterator,
@@ -197,6 +198,7 @@ impl<M: Message + ?Sized> Sender<M> {
     {
         self.put_many(messages, until).map(|_| ())
     }
+
     #[inline(always)]
     fn put_filled(&self, count: usize, mut fill: impl FnMut(usize, &mut M), until: Until) -> Result<(), Halt>
     where

@@ -113,10 +113,7 @@ impl Desk {
     /// Looks at the shared tail for a message that comes in order.
     #[inline]
     fn look(&mut self) -> Option<usize> {
-        let Some(index) = self.consumer.peek() else {
-            expect(&self.consumer);
-            return None;
-        };
+        let index = self.consumer.peek()?;
         if self.consumer.is_again() {
             self.consumer.forget();
             return None;
@@ -129,7 +126,10 @@ impl Desk {
     pub(super) fn next_slow(&mut self, until: Until) -> Result<usize, Stop> {
         // The look that led here has seen everything, unless messages come out of line.
         let has_looked = self.pass.is_good() && !self.consumer.is_again();
-        let look = self.back.end.after_miss(until, has_looked)?;
+        let look = match until {
+            Until::Now => self.back.after_try(has_looked, self.consumer.position()).ok_or(Stop::NotNow)?,
+            _ => Look::Search,
+        };
         self.consumer.leave(&self.back.at);
         let next = self.back.next(until, look);
         self.consumer.go_on(&self.back.at);
@@ -203,6 +203,14 @@ impl Desk {
 }
 
 impl Back {
+    /// How a try goes on that missed at `position`: see [`End::after_miss`]. Asks for that message's lines, for the next try.
+    #[cold]
+    #[inline(never)]
+    fn after_try(&self, has_looked: bool, position: u64) -> Option<Look> {
+        self.end.slots.expect(self.end.ring.index(position));
+        self.end.after_try(has_looked)
+    }
+
     #[cold]
     #[inline(never)]
     fn next(&mut self, until: Until, look: Look) -> Result<usize, Stop> {
@@ -241,7 +249,7 @@ impl Back {
         }
         let mut next = || {
             let Some(index) = consumer.peek() else {
-                expect(consumer);
+                consumer.shared().expect(consumer.ring().index(consumer.position()));
                 return None;
             };
             consumer.take(1);
@@ -327,12 +335,6 @@ impl Back {
         }
         ledger
     }
-}
-
-/// Asks for the message that a look was just in vain for.
-#[inline]
-fn expect(consumer: &Consumer<Slots>) {
-    consumer.shared().expect(consumer.ring().index(consumer.position()));
 }
 
 /// The slot of the next message, of those that were given back first, and which it is; `NotNow` if there is none.

@@ -136,9 +136,10 @@ impl End {
         }
     }
 
+    /// As [`after_miss`](Self::after_miss), if it must not wait.
     #[cold]
     #[inline(never)]
-    fn after_try(&self, has_looked: bool) -> Option<Look> {
+    pub(super) fn after_try(&self, has_looked: bool) -> Option<Look> {
         self.attachment.after_miss(self.role, &self.misses, has_looked)
     }
 

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 impl<M: Message + ?Sized> Sender<M> {
     /// Sends copies of all `messages`, in order. Blocks while the ring is full. Returns how many there were.
     ///
-    /// They are published a run at a time, with one store: when the free slots are filled, and at the end. So none can be
-    /// received before either; an iterator that yields slowly should be sent one by one. If it panics, what it yielded since
-    /// the last run was published is not sent.
+    /// They are published a run at a time, with one store: when the free slots are filled, and at the end; one that is too long for a slot
+    /// is a run of its own. So none can be received before either; an iterator that yields slowly should be sent one by one. If it panics,
+    /// what it yielded since the last run was published is not sent. It must not fork and go on in the child, which would write where the
+    /// parent has sent messages since.
     ///
     /// # Errors
     ///
@@ -45,7 +46,8 @@ impl<M: Message + ?Sized> Sender<M> {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](SendTimeoutError::Timeout), and as for [`try_send_many`](Self::try_send_many).
+    /// [`Timeout`](SendTimeoutError::Timeout) if there was no room for all in time: the first [`sent`](SendManyTimeoutError::sent) were sent, and the
+    /// next was taken out of the iterator. Otherwise as for [`send_many`](Self::send_many).
     pub fn send_many_timeout<I>(&mut self, messages: I, timeout: Duration) -> Result<usize, SendManyTimeoutError>
     where
         I: IntoIterator,
@@ -124,8 +126,8 @@ impl<M: Message + ?Sized> Sender<M> {
     /// the slot, left over or zero. Blocks while the ring is full.
     ///
     /// The quickest way to send many messages of hundreds of bytes: nothing is copied. They are published a run at a time, as those of
-    /// [`send_many`](Self::send_many) are: when the free slots are filled, and at the end. If `fill` panics, what it filled since the
-    /// last run was published is not sent.
+    /// [`send_many`](Self::send_many) are: when the free slots are filled, where they begin again, and at the end; each alone, where they are too
+    /// long for a slot. If `fill` panics, what it filled since the last run was published is not sent.
     ///
     /// # Errors
     ///
@@ -259,6 +261,10 @@ impl<M: Message + ?Sized> Sender<M> {
             let halt = |stop| Halt { sent, stop };
             let (index, run) = self.straight_room(count - sent, until).map_err(halt)?;
             for ahead in 0..run {
+                if !self.pass.is_good() {
+                    // Whoever made the last one forked here: of the slots that follow, the parent may have sent messages by now.
+                    return Err(halt(Stop::Join(JoinError::Inherited)));
+                }
                 let payload = self.slots().bare_payload::<M>(index + ahead).cast::<M>();
                 // SAFETY: the slot is the sender's, aligned for `M`, and any bytes are a value of it.
                 fill(sent + ahead, unsafe { &mut *payload });
