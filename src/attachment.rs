@@ -570,9 +570,7 @@ impl Liveness for Sending<'_> {
 
 impl Tenancy for Sending<'_> {
     fn is_current(&self, position: u64) -> bool {
-        let is_current = |head| spsc::is_current(position, head, Some(self.position));
-        // Mostly what is known says enough; the shared word is the receiver's, who writes it for each message.
-        is_current(self.head) && is_current(spsc::Shared::head(&self.attachment.slots).load(Acquire))
+        spsc::is_current_beyond(&self.attachment.slots, position, self.head, self.position)
     }
 }
 

@@ -218,6 +218,11 @@ fn unmarked() {
     finds_in_spsc(Mutant::Unmarked, "spsc", SPSC, &[Leaked]);
 }
 
+#[test]
+fn known_too_far() {
+    finds_in_spsc(Mutant::KnownTooFar, "spsc", SPSC, &[Torn]);
+}
+
 /// Two receivers leave what nobody is to keep.
 fn two_leave() -> Scenario {
     Scenario::new(1, 3, one(&[Send; 3]), 2).keeps(0, true)

@@ -24,7 +24,7 @@
 //! seldom done goes on from a [note](Note) of its place, and leaves the new one there.
 
 use super::position::Positions;
-use crate::sync::{AtomicU64, Ordering::*, Private};
+use crate::sync::{AtomicU64, Mutant, Ordering::*, Private, mutant};
 
 /// Where the shared words of an spsc ring are.
 pub trait Shared {
@@ -242,7 +242,8 @@ impl<S: Shared> Producer<S> {
     /// looked yet knows it of those that its predecessor wrote over.)
     #[inline]
     pub fn known_head(&self) -> u64 {
-        self.at.limit.wrapping_sub(self.ring.one_lap())
+        let known = self.at.limit.wrapping_sub(self.ring.one_lap());
+        if mutant(Mutant::KnownTooFar) { self.ring.next(known) } else { known }
     }
 }
 
@@ -390,6 +391,12 @@ pub fn is_current(position: u64, head: u64, end: Option<u64>) -> bool {
         Some(end) => ahead < end.wrapping_sub(head) & MASK,
         None => ahead <= MASK / 2,
     }
+}
+
+/// As [`is_current`], for the only sender, who is at `end` and [knows](Producer::known_head) that the head is at `known` or further.
+pub fn is_current_beyond(shared: &impl Shared, position: u64, known: u64, end: u64) -> bool {
+    // Mostly what is known says enough; the shared word is the receiver's, who writes it for each message.
+    is_current(position, known, Some(end)) && is_current(position, shared.head().load(Acquire), Some(end))
 }
 
 /// Whether everything before `position` is acknowledged.

@@ -417,6 +417,66 @@ impl<M: Message + ?Sized> fmt::Debug for Sender<M> {
 #[cfg(test)]
 mod tests {
     use crate::Options;
+    use crate::ring::position::Positions;
+    use crate::ring::spsc::{Producer, Shared, is_current, is_current_beyond};
+    use crate::sync::{AtomicU64, Ordering::*};
+
+    /// The words of a ring, and nothing else of it.
+    struct Words([AtomicU64; 3]);
+
+    impl Shared for &Words {
+        fn tail(&self) -> &AtomicU64 {
+            &self.0[0]
+        }
+
+        fn head(&self) -> &AtomicU64 {
+            &self.0[1]
+        }
+
+        fn taken(&self) -> &AtomicU64 {
+            &self.0[2]
+        }
+    }
+
+    #[test]
+    fn the_known_head_is_the_one_last_seen() {
+        let ring = Positions::new(5);
+        let last_lap = u64::MAX / ring.one_lap();
+        // Somewhere, from the first position on, and to where positions begin again at zero.
+        for start in [ring.at(7, 3), 0, ring.at(last_lap, 2), ring.at(last_lap, 4)] {
+            let mut head = ring.retreat(start, 2);
+            let words = Words([start, head, head].map(AtomicU64::new));
+            let mut producer = Producer::resume(&words, ring);
+            assert_eq!(producer.known_head(), ring.retreat(start, 5), "a lap behind, until it looks");
+            for lap in 0..9 {
+                let behind = ring.distance(head, producer.tail());
+                assert!(producer.claim().is_some());
+                assert_eq!(producer.known_head(), head);
+                producer.commit(5 - behind);
+                assert!(producer.claim().is_none());
+                assert_eq!(producer.known_head(), head);
+                // The receiver goes on: that is known once the sender has looked, and makes no difference.
+                let (known, end) = (head, producer.tail());
+                head = ring.advance(head, 1 + lap % 5);
+                words.0[1].store(head, Relaxed);
+                assert_eq!(producer.known_head(), known);
+                for position in (0..20).map(|back| end.wrapping_add(2).wrapping_sub(back)) {
+                    let is_current = is_current(position, head, Some(end));
+                    assert_eq!(
+                        is_current_beyond(&&words, position, known, end),
+                        is_current,
+                        "{position} of {head}..{end}"
+                    );
+                }
+            }
+            assert!(producer.claim().is_some());
+            assert_eq!(producer.known_head(), head);
+            producer.end();
+            let least = ring.retreat(producer.tail(), 5);
+            assert_eq!((producer.known_head(), producer.claim()), (least, None), "no more than anybody knows");
+            assert_eq!(Producer::resume(&words, ring).known_head(), least);
+        }
+    }
 
     #[test]
     fn waiting_is_what_is_not_acknowledged() {

@@ -77,4 +77,6 @@ pub enum Mutant {
     GoneAtOnce,
     /// A sender that loses a body of a run keeps what it had claimed of it.
     KeepLost,
+    /// A sender takes its known head for one further than it is.
+    KnownTooFar,
 }

@@ -81,7 +81,7 @@ fn dawdle(one_in: u64) {
 }
 
 /// Every deliberate mistake.
-pub const MUTANTS: [Mutant; 35] = [
+pub const MUTANTS: [Mutant; 36] = [
     Mutant::SinglePass,
     Mutant::Unseen,
     Mutant::PassWriting,
@@ -117,6 +117,7 @@ pub const MUTANTS: [Mutant; 35] = [
     Mutant::Unfreed,
     Mutant::Forgiven,
     Mutant::KeepLost,
+    Mutant::KnownTooFar,
 ];
 
 static SEEDED: AtomicU8 = AtomicU8::new(0);

@@ -22,7 +22,7 @@ const LONGER: &str = "1";
 const SLOWLY: [Mutant; 4] = [Mutant::WordFirst, Mutant::RaiseLate, Mutant::BlindClaim, Mutant::ForgetfulSeize];
 
 /// Mistakes about the memory of long messages.
-const LONG: [Mutant; 13] = [
+const LONG: [Mutant; 14] = [
     Mutant::BlindClaim,
     Mutant::TrustTrimmer,
     Mutant::ForgetfulSeize,
@@ -36,6 +36,7 @@ const LONG: [Mutant; 13] = [
     Mutant::LateLook,
     Mutant::GoneAtOnce,
     Mutant::KeepLost,
+    Mutant::KnownTooFar,
 ];
 
 /// Mistakes that chance need not hit on, not by dawdling either:

@@ -11,7 +11,7 @@ use crate::owner::Owner;
 use crate::ring::body::{Pool, Run, Tenancy};
 use crate::ring::mpmc::Liveness;
 use crate::ring::position::Positions;
-use crate::ring::spsc::{Consumer, Producer, Shared, acknowledge, is_current};
+use crate::ring::spsc::{Consumer, Producer, Shared, acknowledge, is_current, is_current_beyond};
 use crate::search::{Model, Move, Moves, Print, Prints, Report, Verdict, search};
 use crate::sync::{self, CELLS, DEAD, Log, Memory, Mutant, Ordering::Acquire, mutant};
 use std::fmt::Write;
@@ -58,8 +58,15 @@ impl Scenario {
     }
 }
 
-/// The ring as all know it; its sender knows where it is itself.
-struct Known(Option<u64>);
+/// The ring as all know it; its sender knows where it is itself, and where at least the head is.
+struct Known(Option<(u64, u64)>);
+
+impl Known {
+    /// As its sender knows it.
+    fn to(producer: &Producer<Names>) -> Self {
+        Self(Some((producer.known_head(), producer.tail())))
+    }
+}
 
 impl Liveness for Known {
     fn is_dead(&self, owner: Owner) -> bool {
@@ -69,7 +76,10 @@ impl Liveness for Known {
 
 impl Tenancy for Known {
     fn is_current(&self, position: u64) -> bool {
-        is_current(position, Shared::head(&Names).load(Acquire), self.0)
+        match self.0 {
+            Some((known, end)) => is_current_beyond(&Names, position, known, end),
+            None => is_current(position, Shared::head(&Names).load(Acquire), None),
+        }
     }
 }
 
@@ -226,8 +236,8 @@ impl World {
                 None => sender.doing = Doing::Resting,
             },
             Doing::Memory => {
-                let position = sender.handle.as_ref().expect("resumed").tail();
-                let (me, known) = (sender.me(), Known(Some(position)));
+                let producer = sender.handle.as_ref().expect("resumed");
+                let (me, position, known) = (sender.me(), producer.tail(), Known::to(producer));
                 let Role { hand, log, .. } = sender;
                 match hand.step((memory, room, log), &self.pool, &known, me, position) {
                     Came::On => {}
@@ -379,7 +389,7 @@ impl World {
             let (position, mut hand) = (producer.tail(), Hand::new());
             let is_long = number == 0 && self.scenario.runs > 0;
             hand.start(Aim::Obtain, 1 + usize::from(is_long), self.bodies());
-            let known = Known(Some(position));
+            let known = Known::to(&producer);
             let Came::With(run) = hand.finish(&mut memory, &mut room, &self.pool, &known, (me, position)) else {
                 return Err(Verdict::Leaked);
             };
