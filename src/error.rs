@@ -494,17 +494,20 @@ macro_rules! halts {
 }
 
 halts! {
-    /// [`send_many`](crate::mpmc::Sender::send_many) stopped in the middle: the first `sent` messages were sent, the others not.
+    /// [`send_many`](crate::mpmc::Sender::send_many) stopped in the middle: the first `sent` messages were sent, the others not. (If an
+    /// `spsc` ring is closed meanwhile, its receiver may still get some of the run that was being sent.)
     SendManyError, SendError
 }
 
 halts! {
-    /// [`try_send_many`](crate::mpmc::Sender::try_send_many) stopped in the middle: the first `sent` messages were sent, the others not.
+    /// [`try_send_many`](crate::mpmc::Sender::try_send_many) stopped in the middle: the first `sent` messages were sent, the others not. (If an
+    /// `spsc` ring is closed meanwhile, its receiver may still get some of the run that was being sent.)
     TrySendManyError, TrySendError, Full is_full
 }
 
 halts! {
-    /// [`send_many_timeout`](crate::mpmc::Sender::send_many_timeout) stopped in the middle: the first `sent` messages were sent, the others not.
+    /// [`send_many_timeout`](crate::mpmc::Sender::send_many_timeout) stopped in the middle: the first `sent` messages were sent, the others not. (If an
+    /// `spsc` ring is closed meanwhile, its receiver may still get some of the run that was being sent.)
     SendManyTimeoutError, SendTimeoutError, Timeout is_timeout
 }
 

@@ -52,7 +52,8 @@ pub const MAX_PARTICIPANTS: u32 = 1000;
 /// The longest record with payload: a page, and the line before it. A ring with longer messages has bodies.
 const MAX_STRIDE: u64 = 4096 + 64;
 
-/// The record of a slot in a ring with bodies: room for messages of up to 1088 bytes, which are 1 KiB and a line of description before it.
+/// The record of a slot in a ring with bodies: room for messages of up to 1088 bytes, which are 1 KiB and a line for
+/// whoever describes it (as Python does its values).
 const STRIDE_WITH_BODIES: u64 = 1152;
 
 /// A sized message of at most so many bytes fits with its slot in either flavour, however it is aligned.

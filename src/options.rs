@@ -96,13 +96,13 @@ impl Options {
 
     /// The longest message in bytes, for unsized message types; a sized type brings its own. 1 to 16 GiB; 1024 by default.
     ///
-    /// While messages are at most 4 KiB long, every slot has that much room from the start: a ring takes about
-    /// `capacity x max_len` bytes of memory. Beyond that, messages of up to 1088 bytes lie with their slots (1152 each), and longer
-    /// ones get memory when they are first sent, as much as they need: what could be sent costs address space alone,
-    /// `(capacity + 64 to 1024) x max_len` of it, or about 1 TiB where `capacity x max_len` alone is more than half of that (beyond
-    /// 262,144 slots, 2 MiB each, and another 512 GiB). A process has 128 TiB. Memory that there is not is an error of the send
-    /// that needs it (`NoSpace`), where the ring's file system has a limit; an anonymous ring has none but the machine's own, which
-    /// kills.
+    /// While messages are at most 4 KiB long (or less, where they are aligned to more than 64 bytes), every slot has that much room
+    /// from the start: a ring takes about `capacity x max_len` bytes of memory. Beyond that, messages of up to 1088 bytes lie with
+    /// their slots (1152 each), and longer ones get memory when they are first sent, as much as they need: what could be sent costs
+    /// address space alone, `(capacity + 64 to 1024) x max_len` of it, or about 1 TiB where `capacity x max_len` alone is more than
+    /// half of that (beyond 262,144 slots, 2 MiB each, and another 512 GiB). A process has 128 TiB. Memory that there is not is an
+    /// error of the send that needs it (`NoSpace`), where the ring's file system has a limit; an anonymous ring has none but the
+    /// machine's own, which kills.
     ///
     /// The same error comes where no address space is left in one piece: where `capacity x max_len` is more than 512 GiB, messages
     /// longer than some `512 GiB / (capacity + 1024)` share 512 GiB, each rounded up to a multiple of that length. How they lie

@@ -111,7 +111,7 @@ impl<M: Message + ?Sized> HeldRun<'_, M> {
 
 impl<M: Message> Batch<'_, M> {
     /// The messages as two slices, up to the end of a lap and from the start of the next (often empty); `None` where slots
-    /// are farther apart than messages: their size is no power of two up to 64 and no multiple of 64 bytes.
+    /// are farther apart than messages: their size is no power of two from 8 to 64 and no multiple of 64 bytes.
     #[inline]
     pub fn as_slices(&self) -> Option<(&[M], &[M])> {
         let run = self.run();
