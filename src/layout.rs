@@ -547,3 +547,75 @@ const _: () = {
     assert!(CONTROL + size_of::<Control>() as u64 == PAGE);
     assert!(size_of::<Participant>() == 64 && size_of::<Body>() == 16);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether what is known of `M` in advance is as its rings are laid out.
+    fn check<M: Message>() {
+        let (size, align) = (size_of::<M>() as u64, align_of::<M>() as u64);
+        let shape = Shape { fixed: size, element: 0, align, name: [0; NAME_LEN] };
+        let [spsc, mpmc] = [Flavour::Spsc, Flavour::Mpmc].map(|flavour| SlotPlan::of(flavour, &shape, size));
+        let told = format!("{size} bytes, aligned to {align}");
+        assert_eq!(always_fits::<M>(), size <= 1024, "{told}");
+        if size > 1024 {
+            assert_eq!((bare_stride::<M>(), slot_stride::<M>()), (None, None), "{told}");
+            return;
+        }
+        assert_eq!(
+            (spsc.has_bodies, spsc.inline_len, mpmc.has_bodies, mpmc.inline_len),
+            (false, size, false, size),
+            "{told}"
+        );
+        assert_eq!((bare_stride::<M>(), spsc.payload), (Some(spsc.stride as usize), 0), "{told}");
+        let is_told = !size.is_multiple_of(128);
+        assert_eq!(slot_stride::<M>(), is_told.then_some(mpmc.stride as usize), "{told}");
+    }
+
+    macro_rules! check_row {
+        ($row:literal: $($column:literal)*) => { $(check::<[u8; 16 * $row + $column]>();)* };
+    }
+
+    macro_rules! check_rows {
+        ($($row:literal)*) => { $(check_row!($row: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);)* };
+    }
+
+    macro_rules! check_arrays {
+        ($element:ty: $($len:literal)*) => { $(check::<[$element; $len]>();)* };
+    }
+
+    macro_rules! aligned {
+        ($($name:ident $align:literal)*) => {
+            $(
+                #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+                #[repr(C, align($align))]
+                struct $name([u8; $align]);
+            )*
+        };
+    }
+
+    aligned!(Aligned32 32 Aligned64 64 Aligned128 128 Aligned256 256 Aligned512 512 Aligned1024 1024);
+
+    #[test]
+    fn what_is_known_of_a_message_in_advance_is_so() {
+        check_rows!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
+        check_rows!(32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64);
+        check_arrays!(u16: 1 2 3 5 31 32 33 63 64 65 511 512 513);
+        check_arrays!(u32: 1 2 3 5 7 8 9 15 16 17 31 32 33 255 256 257);
+        check_arrays!(u64: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 24 25 32 127 128 129);
+        check_arrays!(u128: 1 2 3 4 5 6 7 8 9 12 16 17 63 64 65);
+        check_arrays!(Aligned32: 1 2 3 4 5 6 7 8 31 32 33);
+        check_arrays!(Aligned64: 1 2 3 4 5 6 7 8 15 16 17);
+        check_arrays!(Aligned128: 1 2 3 4 5 6 7 8 9);
+        check_arrays!(Aligned256: 1 2 3 4 5);
+        check_arrays!(Aligned512: 1 2 3);
+        check_arrays!(Aligned1024: 1 2);
+    }
+
+    #[test]
+    fn nothing_is_known_in_advance_of_what_has_no_bytes_or_no_one_size() {
+        assert_eq!((bare_stride::<[u8; 0]>(), slot_stride::<[u8; 0]>()), (None, None));
+        assert_eq!((bare_stride::<[u8]>(), slot_stride::<[u8]>(), always_fits::<[u8]>()), (None, None, false));
+    }
+}

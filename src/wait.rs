@@ -635,6 +635,35 @@ mod tests {
         assert_eq!(system.sleeps.get(), 0);
     }
 
+    /// Has each sleep end by a signal.
+    struct Disturbed;
+
+    impl Sleep for Disturbed {
+        fn barrier(&self) {}
+
+        fn sleep(&self, _: &AtomicU32, _: u32, timeout: Duration) {
+            assert!(!timeout.is_zero());
+        }
+
+        fn was_interrupted(&self) -> bool {
+            true
+        }
+
+        fn wake_all(&self, _: &AtomicU32) {}
+    }
+
+    #[test]
+    fn a_signal_is_a_deadline_to_whoever_has_one() {
+        use Look::*;
+        let (word, patience) = (AtomicU32::new(0), Patience::new(0));
+        let wait = |deadline| Wait::new(&word, &Disturbed, &patience, place(Side::Receiver), deadline);
+        let mut limited = wait(Some(Instant::now() + Duration::from_secs(60)));
+        // What came before the signal is still found: by the glance, or by the last search.
+        assert_eq!([(); 4].map(|()| limited.next_look()), [Some(Search), Some(Glance), Some(Search), None]);
+        let mut endless = wait(None);
+        assert_eq!([(); 6].map(|()| endless.next_look().unwrap()), [Search, Glance, Search, Glance, Search, Glance]);
+    }
+
     #[test]
     fn who_must_not_wait_looks_once() {
         let (word, system, patience) = (AtomicU32::new(0), Awake::default(), Patience::new(50_000));
