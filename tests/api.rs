@@ -299,6 +299,63 @@ both! {
     }
 
     #[test]
+    fn many_within_limits_that_stop_in_the_middle() {
+        let _watchdog = watchdog("a run with a limit that is too large or comes too late");
+        let (mut tx, mut rx) = bytes(4);
+        let messages = [&b"one"[..], b"two", &[0; 17], b"three"];
+        let mut came = || rx.try_iter().map(|message| message.to_vec()).collect::<Vec<_>>();
+        let large = TrySendManyError { sent: 2, error: TrySendError::TooLarge { len: 17, max: 16 } };
+        assert_eq!(tx.try_send_many(messages), Err(large));
+        assert_eq!(came(), messages[..2]);
+        let large = SendManyTimeoutError { sent: 2, error: SendTimeoutError::TooLarge { len: 17, max: 16 } };
+        assert_eq!(tx.send_many_timeout(messages, LATE), Err(large));
+        assert_eq!(came(), messages[..2]);
+        assert_eq!(tx.send_many_deadline(messages, Instant::now() + LATE), Err(large));
+        assert_eq!(came(), messages[..2]);
+        tx.try_send(b"x").unwrap();
+        drop(rx);
+        // What fits is sent: a successor may come for it.
+        let nobody = |sent| TrySendManyError { sent, error: TrySendError::Disconnected };
+        assert_eq!(tx.try_send_many([&b"x"[..]; 6]), Err(nobody(3)));
+        assert_eq!(tx.try_send_many([&b"x"[..]; 6]), Err(nobody(0)));
+        let nobody = SendManyTimeoutError { sent: 0, error: SendTimeoutError::Disconnected };
+        assert_eq!(tx.send_many_timeout([&b"x"[..]; 6], LATE), Err(nobody));
+        let (mut tx, rx) = flavour::channel::<u64>(&Options::new().capacity(4)).unwrap();
+        drop(rx);
+        let nobody = |sent| TrySendManyError { sent, error: TrySendError::Disconnected };
+        assert_eq!(tx.try_send_slice(&[7; 6]), Err(nobody(4)));
+        assert_eq!(tx.try_fill_many(6, |_, _| unreachable!("there is no room")), Err(nobody(0)));
+    }
+
+    #[test]
+    fn many_long_and_short_ones_within_limits() {
+        let _watchdog = watchdog("long messages in runs with limits");
+        let (mut tx, mut rx) = flavour::channel::<[u8]>(&Options::new().capacity(5).max_len(10_000)).unwrap();
+        let mut came = || rx.try_iter().map(|message| message.to_vec()).collect::<Vec<_>>();
+        let make = |lap: usize| (0..9).map(move |n| vec![(9 * lap + n) as u8; [5, 9000, 1088, 1089, 0, 10_000][(lap + n) % 6]]);
+        for lap in 0..12 {
+            let messages: Vec<Vec<u8>> = make(lap).collect();
+            let slices = || messages.iter().map(|message| &message[..]);
+            assert_eq!(tx.try_send_many(slices().take(3)), Ok(3));
+            let full = TrySendManyError { sent: 2, error: TrySendError::Full };
+            assert_eq!(tx.try_send_many(slices().skip(3)), Err(full));
+            assert_eq!(came(), messages[..5]);
+            assert_eq!(tx.send_many_timeout(slices().take(3), LATE), Ok(3));
+            let late = SendManyTimeoutError { sent: 2, error: SendTimeoutError::Timeout };
+            assert_eq!(patiently(|_| tx.send_many_timeout(slices().skip(3), SOON)), Err(late));
+            assert_eq!(came(), messages[..5]);
+            assert_eq!(tx.send_many_deadline(slices().take(5), Instant::now() + LATE), Ok(5));
+            let late = SendManyTimeoutError { sent: 0, error: SendTimeoutError::Timeout };
+            assert_eq!(patiently(|deadline| tx.send_many_deadline(slices(), deadline)), Err(late));
+            assert_eq!(came(), messages[..5]);
+            let long = vec![0; 10_001];
+            let large = TrySendManyError { sent: 4, error: TrySendError::TooLarge { len: 10_001, max: 10_000 } };
+            assert_eq!(tx.try_send_many(slices().take(4).chain([&long[..]])), Err(large));
+            assert_eq!(came(), messages[..4]);
+        }
+    }
+
+    #[test]
     fn many_are_made_in_their_slots() {
         fn check<M: ringmail::Message + Copy + PartialEq + std::fmt::Debug>(make: impl Fn(usize) -> M + Sync) {
             let (mut tx, mut rx) = flavour::channel::<M>(&Options::new().capacity(5)).unwrap();
