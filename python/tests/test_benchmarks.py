@@ -260,30 +260,72 @@ def test_who_is_slow_has_fewer_turns() -> None:
     assert turns.affordable([1.0, 2.0, 10.0], 9.0, 10) == 0.0
 
 
+def columns_of(
+    now: list[float], sizes: list[int], seconds: dict[str, float], start: float = 0.0, goals: list[Goal] | None = None
+) -> list[sampling.Measurement]:
+    """Columns of a table whose contestants take so long for 1 MB each, and for the start of processes."""
+
+    def contestant(name: str, size: int) -> Contestant:
+        def sample() -> Figures:
+            each = seconds[name] * size / 1e6
+            now[0] += start + 8 * each
+            return {"value": 1 / each}
+
+        return Contestant(name, "view" if name.startswith("view") else "copy", lambda: sampling.Stream(sample, 8))
+
+    def column(size: int) -> sampling.Measurement:
+        contestants, heading = [contestant(name, size) for name in seconds], f"{size // 1_000_000} MB"
+        lengthy = 60.0 if size >= 5_000_000_000 else 0.0
+        made = Case(
+            heading, heading, "", True, contestants, goals or [], timed=False, table="t", column=size, heading=heading, lengthy=lengthy
+        )
+        return sampling.Measurement(made, 0.04, None, print)  # type: ignore[arg-type]
+
+    return [column(size) for size in sizes]
+
+
 def test_who_is_slow_is_left_out_where_messages_are_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    # A fifth of a second for 100 MB, of which a sample has 8: 16 s for 1 GB.
+    seconds = {"ringmail": 1e-4, "near": 2.5e-4, "slow": 2e-3, "mp.Queue": 2e-3, "ringmail slow": 2e-3, "view": 2e-3}
+    goals = [Goal("ringmail", 1.0, ["near", "slow"]), Goal("ringmail", 1.0, ["mp.Queue"]), Goal("ringmail", 1.0, ["slow", "missing"])]
+    sizes = [100_000_000, 1_000_000_000, 10_000_000_000]
+    columns = columns_of(now, sizes, seconds, goals=goals)
+    turns.spread(columns, 1000.0, 1, lambda each: None)
+    # Not who is near, nor who is the best of its mode, nor whom a goal names alone; and not of ours. In a lengthy column neither.
+    reason = "it takes 0.2 s for one of 100 MB"
+    reasons = [{}, {"slow": f"a sample would take 16 s: {reason}"}, {"slow": f"a sample would take 160 s: {reason}"}]
+    assert [each.outcome.left_out for each in columns] == reasons
+    for each, left_out in zip(columns, reasons, strict=True):
+        assert {sample.contestant for sample in each.outcome.samples} == set(seconds) - set(left_out)
+    text = "\n".join(report._sizes([each.outcome for each in columns]))
+    assert "| left out | left out |" in text and "- 1000 MB, slow: left out, as a sample would take 16 s" in text
+    # What it does to goals is told.
+    (beside, against, nobody) = columns[1].case.goals
+    told = {verdict.goal.best_of[0]: verdict.text(columns[1].outcome) for verdict in summary.verdicts(columns[1].outcome)}
+    assert "1x near, without slow: " in told["near"] and "1x mp.Queue: " in told["mp.Queue"] and len(told) == 2
+    lines = report.goals([columns[1].outcome])
+    assert lines[0] == "## Goals: 0 missed, 2 reached, 1 not judged"
+    assert "- 1000 MB: ringmail beside slow, missing, not judged: slow left out" in lines
 
-    def contestant(name: str, seconds: float) -> Contestant:
-        def sample() -> Figures:
-            now[0] += seconds
-            return {"value": 1.0}
 
-        return Contestant(name, "copy", lambda: sample)
+def test_a_slow_start_leaves_nobody_out_nor_do_longer_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    # 8 s for 1 GB, and as long again until anything runs.
+    columns = columns_of(now, [100_000_000, 1_000_000_000], {"ringmail": 1e-5, "slow": 1e-3}, start=8.0)
+    turns.spread(columns, 1000.0, 1, lambda each: None)
+    assert [each.outcome.left_out for each in columns] == [{}, {}]
+    columns = columns_of(now, [2_000_000_000, 1_000_000_000, 10_000_000], {"ringmail": 1e-5, "slow": 1e-2})
+    turns.spread(columns, 1000.0, 1, lambda each: None)
+    assert [each.outcome.left_out for each in columns] == [{}, {}, {}]
 
-    def column(table: str, heading: str) -> sampling.Measurement:
-        contestants = [contestant("ringmail", 1.0), contestant("slow", turns.SLOW + 1)]
-        made = Case(f"{table} {heading}", heading, "", True, contestants, timed=False, table=table, heading=heading)
-        return sampling.Measurement(made, 0.04, None, print)  # type: ignore[arg-type]
 
-    columns = [column("one", "100 MB"), column("one", "1 GB"), column("one", "10 GB"), column("other", "1 GB")]
-    turns.spread(columns, 100.0, 2, lambda each: None)
-    reasons = {"slow": "a sample of 100 MB takes 2.0 s"}
-    assert [each.outcome.left_out for each in columns] == [{}, reasons, reasons, {}]
-    names = [{sample.contestant for sample in each.outcome.samples} for each in columns]
-    assert names == [{"ringmail", "slow"}, {"ringmail"}, {"ringmail"}, {"ringmail", "slow"}]
-    text = "\n".join(report._sizes([each.outcome for each in columns[:3]]))
-    assert "| left out | left out |" in text and "- 1 GB, slow: left out, as a sample of 100 MB takes 2.0 s" in text
+def test_few_rounds_among_many_are_told() -> None:
+    some = outcome([], {"ringmail": [1.0] * 5, "other": [1.0, 2.0]})
+    assert "- A case, few rounds: other (2)" in report._case(some)
+    assert not any("few rounds" in line for line in report._case(outcome([], {"ringmail": [1.0], "other": [1.0, 2.0]})))
 
 
 def test_lengthy_cases_wait_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

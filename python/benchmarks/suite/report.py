@@ -69,12 +69,14 @@ def measured(outcomes: list[Outcome], seconds: float, busy: float) -> str:
 def goals(outcomes: list[Outcome]) -> list[str]:
     """What was to be reached, and what came of it."""
     verdicts = [(verdict, outcome) for outcome in outcomes for verdict in summary.verdicts(outcome)]
-    if not verdicts:
+    unjudged = [f"- {line}" for outcome in outcomes for line in summary.unjudged(outcome)]
+    if not verdicts and not unjudged:
         return []
     missed = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if not verdict.reached]
     reached = [f"- {verdict.text(outcome)}" for verdict, outcome in verdicts if verdict.reached]
-    text = [f"## Goals: {len(missed)} missed, {len(reached)} reached", ""]
-    return [*text, *missed, *reached, ""]
+    others = f", {len(unjudged)} not judged" if unjudged else ""
+    text = [f"## Goals: {len(missed)} missed, {len(reached)} reached{others}", ""]
+    return [*text, *missed, *unjudged, *reached, ""]
 
 
 def _sizes(outcomes: list[Outcome]) -> list[str]:
@@ -181,7 +183,17 @@ def _failures(outcomes: list[Outcome]) -> list[str]:
             text.append(f"- {outcome.case.title}: no sample counts, the machine was too busy")
         text += [f"- {outcome.case.title}, {name}: {reason}" for name, reason in outcome.failures.items()]
         text += [f"- {outcome.case.title}, {name}: left out, as {reason}" for name, reason in outcome.left_out.items()]
+        text += _few(outcome)
     return [*text, ""] if text else []
+
+
+def _few(outcome: Outcome) -> list[str]:
+    """Who had few rounds in which others had enough."""
+    counts = collections.Counter(sample.contestant for sample in outcome.samples if sample.counts)
+    if max(counts.values(), default=0) < summary.ENOUGH:
+        return []
+    few = [f"{name} ({count})" for name, count in counts.items() if count < summary.ENOUGH]
+    return [f"- {outcome.case.title}, few rounds: {', '.join(few)}"] if few else []
 
 
 def _spread(figures: Summary) -> str:
@@ -208,4 +220,5 @@ def lines(outcome: Outcome) -> list[str]:
     if outcome.samples and not text:
         text.append("  no sample counts: the machine was too busy (see --busy)")
     text += [f"  goal: {verdict.text(outcome)}" for verdict in summary.verdicts(outcome)]
+    text += [f"  goal: {line}" for line in summary.unjudged(outcome)]
     return text

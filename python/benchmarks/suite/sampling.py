@@ -7,6 +7,7 @@ took no more processor time than allowed; one that does not is taken again, a fe
 from __future__ import annotations
 
 import dataclasses
+import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,6 +16,19 @@ from .crew import Failure
 
 #: What a sample tells: its "value", and whatever else a case wants to say.
 Figures = dict[str, float]
+
+@dataclasses.dataclass
+class Stream:
+    """What takes samples of messages a second."""
+
+    take: Callable[[], Figures]
+    #: Messages of a sample, with those that are not timed; of a longer message there will be no more.
+    messages: int
+
+    def __call__(self) -> Figures:
+        """Takes one."""
+        return self.take()
+
 
 #: How often a sample is taken that does not count.
 TRIES = 3
@@ -104,8 +118,8 @@ class Measurement:
         self.rounds = 0
         #: Seconds that a turn of each took, the last time.
         self.took: dict[str, float] = {}
-        #: Seconds that a single sample of each took.
-        self.each: dict[str, float] = {}
+        #: Messages of a sample of each, where it is of a stream.
+        self.messages: dict[str, int] = {}
         self._samplers: dict[str, Callable[[], Figures]] = {}
 
     def leave_out(self, reasons: dict[str, str]) -> None:
@@ -113,13 +127,23 @@ class Measurement:
         names = [contestant.name for contestant in self.case.contestants if contestant.name in reasons]
         self.outcome.left_out.update({name: reasons[name] for name in names})
 
+    def rates(self) -> dict[str, float]:
+        """Messages a second of each, whether the samples count or not; in a table."""
+        values: dict[str, list[float]] = {}
+        for sample in self.outcome.samples:
+            values.setdefault(sample.contestant, []).append(sample.figures["value"])
+        medians = {name: statistics.median(each) for name, each in values.items()}
+        return {name: median for name, median in medians.items() if median > 0}
+
     def prepare(self) -> None:
         """Has all contestants checked."""
         for contestant in self.case.contestants:
             if contestant.name in self.outcome.left_out:
                 continue
             try:
-                self._samplers[contestant.name] = contestant.prepare()
+                sampler = self._samplers[contestant.name] = contestant.prepare()
+                if isinstance(sampler, Stream):
+                    self.messages[contestant.name] = sampler.messages
             except Exception as failure:
                 self._fail(contestant.name, failure)
             crew.clean()
@@ -127,18 +151,16 @@ class Measurement:
     def round(self, names: Iterable[str] | None = None) -> None:
         """A turn for each contestant that has not failed, or for these of them."""
         for name in [name for name in self._samplers if names is None or name in names]:
-            start, tries = time.monotonic(), 0
+            start = time.monotonic()
             try:
                 for sample in _tries(self.case, name, self.rounds, self._samplers[name], self.busy, self.probe):
                     self.outcome.samples.append(sample)
-                    tries += 1
             except Exception as failure:
                 self._fail(name, failure)
                 del self._samplers[name]
                 self.took.pop(name, None)
             else:
                 self.took[name] = time.monotonic() - start
-                self.each[name] = self.took[name] / tries
             crew.clean()
         self.rounds += 1
 

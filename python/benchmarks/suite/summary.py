@@ -96,7 +96,9 @@ class Verdict:
         what = "" if self.goal.figure == "value" else f", {outcome.case.several.get(self.goal.figure, self.goal.figure)}"
         about = f"{outcome.case.title}{what}{where}: {self.goal.subject} {wish}"
         if self.against:
-            return f"{about} {self.goal.bound:g}x {self.against}: {got}, {word}"
+            gone = [name for name in _gone(outcome, self.goal.best_of) if not ratio(outcome, self.regime, self.goal.subject, name)]
+            without = f", without {', '.join(gone)}" if gone else ""
+            return f"{about} {self.goal.bound:g}x {self.against}{without}: {got}, {word}"
         unit = f" {outcome.case.unit}" if self.goal.figure == "value" else ""
         return f"{about} {told(self.goal.bound)}{unit}{' each time' if self.goal.always else ''}: {got}, {word}"
 
@@ -119,6 +121,24 @@ def verdicts(outcome: Outcome) -> list[Verdict]:
                 reached = (figure.greatest if goal.always else figure.median) <= goal.bound
             given.append(Verdict(goal, regime, reached, figure, against))
     return given
+
+
+def unjudged(outcome: Outcome) -> list[str]:
+    """Goals that were not judged because somebody did not take part, and why."""
+    judged = [verdict.goal for verdict in verdicts(outcome)]
+    given = []
+    for goal in outcome.case.goals:
+        gone = _gone(outcome, [goal.subject, *goal.best_of])
+        if goal not in judged and gone:
+            why = ", ".join(f"{name} {'left out' if name in outcome.left_out else 'failed'}" for name in gone)
+            beside = f" beside {', '.join(goal.best_of)}" if goal.best_of else ""
+            given.append(f"{outcome.case.title}: {goal.subject}{beside}, not judged: {why}")
+    return given
+
+
+def _gone(outcome: Outcome, names: list[str]) -> list[str]:
+    """Those of them that were left out or failed."""
+    return [name for name in names if name in outcome.left_out or name in outcome.failures]
 
 
 def _more_is_better(outcome: Outcome, goal: Goal) -> bool:
