@@ -228,7 +228,7 @@ impl<'py, 'a> Build<'py, 'a> {
     fn view(&self, view: ViewRef<'a>) -> PyResult<Bound<'py, PyAny>> {
         let ViewRef { format, item, writable, data, .. } = view;
         let format = CString::new(format)?;
-        if !may_have(self.py, &format, item) {
+        if !may_have(self.py, &format, item)? {
             let said = format!("the items of a memoryview of format {format:?} do not have {item} bytes");
             return Err(PyValueError::new_err(said));
         }
@@ -371,15 +371,22 @@ impl<'py, 'a> Build<'py, 'a> {
 
 /// Whether an item of a buffer of that format may have so many bytes. A `memoryview` reads and writes as many as the format says, without a look
 /// at how many there are; of formats that `struct` does not know it reads nothing.
-fn may_have(py: Python<'_>, format: &CStr, item: usize) -> bool {
+fn may_have(py: Python<'_>, format: &CStr, item: usize) -> PyResult<bool> {
+    static UNKNOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     if format == c"B" {
-        return item == 1;
+        return Ok(item == 1);
+    }
+    if !format.to_bytes().is_ascii() {
+        // Names of fields, say: `struct` does not get as far as not knowing it.
+        return Ok(true);
     }
     // SAFETY: attached; a string of C.
-    match usize::try_from(unsafe { ffi::PyBuffer_SizeFromFormat(format.as_ptr()) }) {
-        Ok(size) => size == item,
-        Err(_) => PyErr::take(py).is_some(),
+    if let Ok(size) = usize::try_from(unsafe { ffi::PyBuffer_SizeFromFormat(format.as_ptr()) }) {
+        return Ok(size == item);
     }
+    let error = PyErr::fetch(py);
+    // Anything else says nothing of the format: no memory, too deep a recursion, an interrupt.
+    if error.is_instance(py, UNKNOWN.import(py, "struct", "error")?) { Ok(true) } else { Err(error) }
 }
 
 /// An array's dtype. One that is itself an array would change the shape.

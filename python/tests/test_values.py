@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import pickle
+import struct
 import subprocess
 import sys
 import weakref
@@ -485,6 +486,23 @@ def test_items_of_a_view_are_as_long_as_their_format_says(format: str, item: int
         message.value()
     sender.send(view_message("d", 8, 2))
     assert receiver.get_nowait().tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, KeyboardInterrupt])
+def test_only_what_struct_does_not_know_is_a_format_of_any_length(error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    def calcsize(format: str) -> int:
+        raise error
+
+    sender, receiver = ringmail.pair(1)
+    sender.send(view_message("d", 1, 16))
+    with monkeypatch.context() as patched, pytest.raises(error):
+        patched.setattr(struct, "calcsize", calcsize)
+        receiver.get_nowait()
+    for names in ("ab", "\u00e9b"):
+        items = np.array([(1, 2.0), (3, 4.0)], [(names[0], "i4"), (names[1], "f8")])
+        sender.put(memoryview(items))
+        got = receiver.get_nowait()
+        assert got.format == memoryview(items).format and bytes(got) == items.tobytes()
 
 
 @given(st.binary(max_size=300))
