@@ -62,6 +62,9 @@ impl View {
         let ViewRef { item, shape, order, data, .. } = items;
         let len = data.len();
         let shape: Box<[isize]> = shape.iter().map(|dim| dim as isize).collect();
+        if shape.iter().any(|&dim| dim < 0) {
+            return None;
+        }
         let described = if shape.contains(&0) {
             Some(0)
         } else {
