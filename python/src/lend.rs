@@ -91,9 +91,12 @@ impl<'py> Frame<'py> {
             Err(_) => shape.extract()?,
         };
         let mut dtype = py.import("numpy")?.getattr("dtype")?.call1((dtype,))?;
-        let subdtype = dtype.getattr("subdtype")?;
-        if !subdtype.is_none() {
-            // As NumPy does it: elements that are arrays are more dimensions.
+        // As NumPy does it: elements that are arrays are more dimensions, and so are theirs.
+        loop {
+            let subdtype = dtype.getattr("subdtype")?;
+            if subdtype.is_none() {
+                break;
+            }
             let (base, more): (Bound<'_, PyAny>, Vec<usize>) = subdtype.extract()?;
             shape.extend(more);
             dtype = base;

@@ -106,13 +106,22 @@ def test_the_slot_is_not_used_again_while_it_is_seen(name: str, length: int) -> 
     assert receiver.get()[0] == 2
 
 
-def test_elements_that_are_arrays_are_more_dimensions_of_a_loan() -> None:
+@pytest.mark.parametrize(
+    ("dtype", "shape"),
+    [
+        (np.dtype(("f4", (3, 1))), (2, 3, 1)),
+        (np.dtype((np.dtype(("f4", (3,))), (2,))), (2, 2, 3)),
+        (np.dtype((np.dtype((np.dtype(("f4", (1, 3))), (2,))), (1,))), (2, 1, 2, 1, 3)),
+    ],
+)
+def test_elements_that_are_arrays_are_more_dimensions_of_a_loan(dtype: np.dtype, shape: tuple[int, ...]) -> None:
     sender, receiver = ringmail.pair(1)
-    with sender.loan(2, np.dtype(("f4", (3, 1)))) as array:
-        assert array.shape == np.zeros(2, np.dtype(("f4", (3, 1)))).shape == (2, 3, 1)
-        array[:] = np.arange(6).reshape(2, 3, 1)
+    count = int(np.prod(shape))
+    with sender.loan(2, dtype) as array:
+        assert array.shape == np.zeros(2, dtype).shape == shape
+        array[:] = np.arange(count).reshape(shape)
     got = receiver.get_nowait()
-    assert got.shape == (2, 3, 1) and got.dtype == "f4" and got.ravel().tolist() == [0, 1, 2, 3, 4, 5]
+    assert got.shape == shape and got.dtype == "f4" and got.ravel().tolist() == list(range(count))
 
 
 def test_a_memoryview_in_a_message_is_a_view() -> None:
