@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// does not.
 pub const SLICE: Duration = Duration::from_millis(250);
 
+/// The first wait where there may be signals; each is twice as long as the one before it. Who has just begun to wait is who is interrupted most.
+pub const FIRST: Duration = Duration::from_millis(20);
+
 /// The longest wait where there is nothing to look at. Not for ever, in case an interpreter that some other program embeds takes signals
 /// in a thread that is not that program's first.
 pub const UNDISTURBED: Duration = Duration::from_secs(1);

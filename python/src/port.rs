@@ -11,7 +11,8 @@
 //! because that is where systems put it, and what the call spins there first comes on top of either side's way. After that it waits
 //! in slices, each of which spins and sleeps as the library does; after each it looks at signals, which is how Ctrl-C gets through, and
 //! at who has died. Signals are for the main thread alone, and end its slice where they find it asleep. So a slice is as long as the dead may
-//! wait, in the main thread [`SLICE`] at most: a signal may come just before it falls asleep.
+//! wait, in the main thread [`SLICE`] at most: a signal may come just before it falls asleep, or to another thread. There the first is
+//! [`FIRST`], and they grow from there.
 //!
 //! # Who is told of a death
 //!
@@ -25,7 +26,7 @@
 //! fork from Python therefore never copies one that is taken.
 
 use crate::errors::{self, Stop, Way};
-use crate::patience::{Patience, SLICE, UNDISTURBED};
+use crate::patience::{FIRST, Patience, SLICE, UNDISTURBED};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use ringmail::{Participant, mpmc};
@@ -195,9 +196,10 @@ impl Port {
         let is_main = is_main();
         let longest = self.longest(is_main);
         ringmail::heed_signals(is_main);
+        let mut most = if is_main { FIRST.min(longest) } else { longest };
         let mut has_yielded = false;
         loop {
-            let Some(slice) = patience.slice(longest) else {
+            let Some(slice) = patience.slice(most) else {
                 self.look_round(way, began)?;
                 return Err(errors::not_now(py, way));
             };
@@ -206,6 +208,7 @@ impl Port {
                 false => after_yielding(attempt, slice),
             });
             has_yielded = true;
+            most = (2 * most).min(longest);
             match done {
                 Err(Stop::NotNow) => {}
                 Err(stop) => return Err(stop.raise(py, way)),

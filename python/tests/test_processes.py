@@ -433,7 +433,7 @@ import sys, time, threading, os, signal, ringmail
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is started with it ignored
 queue = ringmail.Queue(1)
 sender, receiver = ringmail.pair(1)
-if sys.argv[1] == "get":
+if sys.argv[1] in ("get", "get, another thread hears"):
     call = queue.get
 elif sys.argv[1] == "put":
     queue.put(1)
@@ -452,7 +452,10 @@ def interrupt():
     time.sleep(0.3)
     global start
     start = time.monotonic()
-    os.kill(os.getpid(), signal.SIGINT)
+    if "hears" in sys.argv[1]:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+    else:
+        os.kill(os.getpid(), signal.SIGINT)
 threading.Thread(target=interrupt).start()
 try:
     call()
@@ -461,7 +464,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("call", ["get", "put", "recv", "ack", "loan", "iterate"])
+@pytest.mark.parametrize("call", ["get", "put", "recv", "ack", "loan", "iterate", "get, another thread hears"])
 def test_ctrl_c(call: str) -> None:
     done = subprocess.run([sys.executable, "-c", INTERRUPTED, call], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
