@@ -104,11 +104,20 @@ pub fn expect(start: *mut u8, len: usize) {
 /// From so many bytes on a batch of values is worth teaching the allocator: as much memory at the end of its heap it gives back at once.
 pub const BATCH: usize = 128 * 1024;
 
-/// Has the allocator keep what is freed at the end of its heap, up to some 60 MiB; the first time.
+/// Has the allocator keep what is freed at the end of its heap; the first time.
 ///
 /// Of values that came together and are gone together it gave all memory back, and fetched it page by page for the next batch: that took
-/// longer than everything else. What it keeps is twice the largest piece that it ever got back and had from the system itself
-/// (glibc; for others this does nothing).
+/// longer than everything else.
+///
+/// glibc learns two thresholds from the largest piece of at most 32 MiB that it ever got back and had from the system by itself (for other
+/// allocators this does nothing). From then on
+///
+/// - it trims a heap only where more than twice that piece, 62 MiB, is free at its end: so much may stay with each of its arenas;
+/// - it takes pieces of less than that, 31 MiB, from its heap, where those of 128 KiB and more were mappings of their own. What lies in the
+///   heap goes back to the system only from its end: one small object that lives behind a big one that is gone keeps its pages.
+///
+/// That is so in the whole process. It would come by itself with the first array of as many bytes that is let go; who does not want it
+/// starts the process with `GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072`: of a threshold that somebody said, glibc learns nothing.
 pub fn teach_allocator() {
     /// Not quite the largest from which it learns.
     const PIECE: usize = 31 << 20;
