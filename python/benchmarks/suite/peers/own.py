@@ -75,11 +75,11 @@ class InPlace(Peer):
 
     def __init__(self, payload: Payload, capacity: int) -> None:
         super().__init__(payload, capacity)
-        _, self.receiver = ringmail.pair(capacity, participants=64)
+        # Both ends: of a pair of which it is given both, a process takes part in the one that it uses.
+        self.sender, self.receiver = ringmail.pair(capacity, participants=64)
         self.message: ringmail.Message | None = None
 
     def open_sender(self) -> None:
-        self.sender = self.receiver.ring.sender()
         self.put = self.sender.send if self.payload.kind == "bytes" else self.sender.put
 
     def open_receiver(self) -> None:
@@ -136,7 +136,6 @@ class Lent(InPlace):
         return number
 
     def open_sender(self) -> None:
-        self.sender = self.receiver.ring.sender()
         self.put = self._fill
 
     def _fill(self, number: int) -> None:
