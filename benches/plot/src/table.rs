@@ -288,7 +288,7 @@ mod tests {
                 "| `video-1080p` | 2.00 ns | shaq: **0.50x** (0.50-0.50, 6) | kanal: **0.50x** (0.50-0.50, 6) | reason not known yet |"
             );
             let trip = line(text, "| `rtt-spin` |");
-            assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("two lines"), "{trip}");
+            assert!(trip.contains("(few rounds)") && !trip.contains("**") && trip.contains("in place"), "{trip}");
             assert!(!text.contains("attach"), "there it is ahead");
         }
         assert!(line(&all, "| `video-1080p`: ringmail mpmc |").contains("shaq: **0.33x**"));
